@@ -1,0 +1,7 @@
+"""The data kernel: Arrow tables in Parquet shards, map and regroup, executors, manifests."""
+
+from codekiln.shards.executors import Executor, LocalExecutor
+from codekiln.shards.kernel import Stage, build, map_shards, regroup
+from codekiln.shards.store import Dataset, Manifest
+
+__all__ = ["Dataset", "Executor", "LocalExecutor", "Manifest", "Stage", "build", "map_shards", "regroup"]

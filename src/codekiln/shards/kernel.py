@@ -1,0 +1,235 @@
+"""The data kernel's verbs: `build` shards from tasks, `map_shards` over a dataset, `regroup` by a key.
+
+A stage is a plain function from a task (or an Arrow table) to an Arrow table. Shards are written in a sibling
+`.partial` folder, each recorded as soon as it stands, and the folder is renamed when all are there: a killed
+stage goes on where it was. Same input, configuration and seed give byte-identical shards on every executor and
+any number of workers, because a shard's name and content depend on its task alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from codekiln.errors import RunError
+from codekiln.progress import Progress
+from codekiln.shards.executors import Executor, LocalExecutor
+from codekiln.shards.store import (
+    MANIFEST,
+    Dataset,
+    ShardInfo,
+    disk_errors,
+    hash_json,
+    new_manifest,
+    read_json,
+    read_shard,
+    write_json,
+    write_shard,
+)
+
+#: What a stage function may return: a table, or a table with counters.
+Made: TypeAlias = "pa.Table | tuple[pa.Table, dict[str, int]]"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Identity of a stage's output: its key is a hash of all of this.
+
+    Raise `version` whenever the function's result changes for the same input.
+    """
+
+    name: str
+    version: int
+    config: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """SHA-256 in hex over name, version, configuration, input hashes and seed."""
+        return hash_json([self.name, self.version, self.config, self.inputs, self.seed])
+
+
+def build(
+    out: Path,
+    stage: Stage,
+    schema: pa.Schema,
+    function: Callable[[Any], Made],
+    tasks: Sequence[Any],
+    *,
+    executor: Executor | None = None,
+    quiet: bool = False,
+) -> Dataset:
+    """Make one shard a task and return the finished dataset; what already stands is not made twice.
+
+    Args:
+        out: folder of the dataset; replaced when it holds the output of another key.
+        function: task -> table, or (table, counters); picklable when the executor has several workers.
+        tasks: one element a shard, in shard order.
+
+    Raises:
+        RunError: the disk is full, a worker died, or the folder cannot be written.
+    """
+    if (out / "key.json").exists() and read_json(out / "key.json") == stage.key and (out / MANIFEST).exists():
+        return Dataset.open(out)
+    work = out.with_name(out.name + ".partial")
+    _claim(work, stage.key)
+    infos: dict[int, ShardInfo] = {}
+    for number in range(len(tasks)):
+        record = work / f"part-{number:05d}.json"
+        if record.exists():
+            infos[number] = ShardInfo.model_validate(read_json(record))
+    missing = [number for number in range(len(tasks)) if number not in infos]
+    make = partial(_make_shard, function, work, schema)
+    with Progress(stage.name, len(tasks), "shards", start=len(infos)) as progress:
+        if quiet:
+            progress._every = float("inf")
+        for position, info in (executor or LocalExecutor()).run(make, [(n, tasks[n]) for n in missing]):
+            infos[missing[position]] = info
+            progress.update()
+    manifest = new_manifest(
+        schema,
+        [infos[number] for number in range(len(tasks))],
+        stage=stage.name,
+        stage_version=stage.version,
+        config=stage.config,
+        inputs=stage.inputs,
+        seed=stage.seed,
+    )
+    write_json(work / MANIFEST, manifest.model_dump())
+    write_json(work / "key.json", stage.key)
+    for record in work.glob("part-*.json"):
+        record.unlink()
+    shutil.rmtree(work / "shuffle", ignore_errors=True)
+    replace_folder(work, out)
+    return Dataset.open(out)
+
+
+def map_shards(
+    source: Dataset,
+    out: Path,
+    stage: Stage,
+    schema: pa.Schema,
+    function: Callable[[pa.Table], Made],
+    *,
+    executor: Executor | None = None,
+) -> Dataset:
+    """Apply a table-to-table function to every shard of a dataset (shard i becomes shard i)."""
+    return build(out, stage, schema, partial(_map_one, function), source.shard_paths, executor=executor)
+
+
+def regroup(
+    source: Dataset,
+    out: Path,
+    stage: Stage,
+    schema: pa.Schema,
+    key: str,
+    *,
+    partitions: int,
+    order: str = "id",
+    executor: Executor | None = None,
+) -> Dataset:
+    """Bring all rows of one key value into one shard, sorted by (key, order).
+
+    The partition of a row is a hash of its key modulo `partitions`, so it depends on neither the number of
+    input shards nor the executor.
+    """
+    if (out / "key.json").exists() and read_json(out / "key.json") == stage.key and (out / MANIFEST).exists():
+        return Dataset.open(out)
+    work = out.with_name(out.name + ".partial")
+    _claim(work, stage.key)
+    shuffle = work / "shuffle"
+    shuffle.mkdir(exist_ok=True)
+    split = partial(_split_one, shuffle, key, partitions)
+    pending = [
+        (n, path) for n, path in enumerate(source.shard_paths) if not (shuffle / f"{n:05d}.done").exists()
+    ]
+    for _ in (executor or LocalExecutor()).run(split, pending):
+        pass
+    gather = partial(_gather_one, shuffle, len(source.shard_paths), key, order, schema)
+    return build(out, stage, schema, gather, list(range(partitions)), executor=executor)
+
+
+def replace_folder(new: Path, out: Path) -> None:
+    """Put a finished folder in place of an older one of the same name."""
+    old = out.with_name(out.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    with disk_errors(out):
+        if out.exists():
+            os.replace(out, old)
+        os.replace(new, out)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _claim(work: Path, key: str) -> None:
+    """Open the work folder for a key; leftovers of another key are thrown away."""
+    mark = work / "claim.json"
+    if work.exists() and not (mark.exists() and read_json(mark) == key):
+        shutil.rmtree(work)
+    with disk_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+    write_json(mark, key)
+
+
+def _make_shard(
+    function: Callable[[Any], Made], work: Path, schema: pa.Schema, task: tuple[int, Any]
+) -> ShardInfo:
+    number, value = task
+    made = function(value)
+    table, counters = made if isinstance(made, tuple) else (made, {})
+    info = write_shard(table, work / f"part-{number:05d}.parquet", schema, counters)
+    write_json(work / f"part-{number:05d}.json", info.model_dump())
+    return info
+
+
+def _map_one(function: Callable[[pa.Table], Made], path: Path) -> Made:
+    return function(read_shard(path))
+
+
+def partition_of(value: str, partitions: int) -> int:
+    """Partition number of a key value: BLAKE2b modulo the number of partitions."""
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % partitions
+
+
+def _split_one(shuffle: Path, key: str, partitions: int, task: tuple[int, Path]) -> None:
+    number, path = task
+    table = read_shard(path)
+    encoded = table.column(key).cast(pa.string()).combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    if encoded.null_count:
+        raise RunError(f"regroup by {key!r}: {path} has a row without a value in that column")
+    by_value = np.array([partition_of(v, partitions) for v in encoded.dictionary.to_pylist()], dtype=np.int64)
+    target = (
+        by_value[encoded.indices.to_numpy(zero_copy_only=False)] if len(encoded) else np.empty(0, np.int64)
+    )
+    for partition in range(partitions):
+        rows = table.filter(pa.array(target == partition))
+        if rows.num_rows:
+            write_shard(rows, shuffle / f"{number:05d}-{partition:05d}.parquet", rows.schema, {})
+    write_json(shuffle / f"{number:05d}.done", partitions)
+
+
+def _gather_one(
+    shuffle: Path, sources: int, key: str, order: str, schema: pa.Schema, partition: int
+) -> pa.Table:
+    parts = [
+        read_shard(path)
+        for number in range(sources)
+        if (path := shuffle / f"{number:05d}-{partition:05d}.parquet").exists()
+    ]
+    if not parts:
+        return schema.empty_table()
+    table = pa.concat_tables(parts)
+    return table.take(pc.sort_indices(table, sort_keys=[(key, "ascending"), (order, "ascending")]))

@@ -1,0 +1,233 @@
+"""Datasets on disk: a folder of Parquet shards beside a manifest that says what they are and how they were made."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from codekiln.errors import RunError, UserError, one_line
+from codekiln.shards.tables import schema_name, schema_version
+
+MANIFEST = "manifest.json"
+ROW_GROUP = 4096
+
+
+class ShardInfo(BaseModel):
+    """One shard: file name, rows, size in bytes, SHA-256 of the file, and what its making counted."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    counters: dict[str, int] = {}
+
+
+class Manifest(BaseModel):
+    """What a dataset is and how it was made; nothing in it depends on the host or the clock."""
+
+    schema_name: str
+    schema_version: int
+    stage: str
+    stage_version: int
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    seed: int
+    rows: int
+    bytes: int
+    shards: list[ShardInfo]
+    counters: dict[str, int]
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over schema and shard hashes: equal exactly when the stored rows are equal byte for byte."""
+        return hash_json([self.schema_name, self.schema_version, [shard.sha256 for shard in self.shards]])
+
+
+def canonical_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def hash_json(value: Any) -> str:
+    """SHA-256 in hex of a JSON value in its canonical form."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 in hex of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a refused write into one line that names the path."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunError(
+                f"no space left on the disk while writing {path}; free some and run the same command again to go on"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise RunError(f"cannot write {path}: {error.strerror}; choose another folder with -o") from error
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all (temporary file, fsync, rename)."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".tmp")
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON document, indented and with sorted keys, whole or not at all."""
+    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON document; a missing or broken one is a RunError that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing; delete its folder and run again") from None
+    except ValueError as error:
+        raise RunError(f"{path} is not valid JSON ({one_line(error)}); delete it and run again") from None
+
+
+def write_shard(table: pa.Table, path: Path, schema: pa.Schema, counters: dict[str, int]) -> ShardInfo:
+    """Write one Parquet shard (zstd) atomically; same rows give the same bytes."""
+    table = table.select(schema.names).cast(schema)
+    temporary = path.with_name(path.name + ".tmp")
+    with disk_errors(path):
+        pq.write_table(
+            table, temporary, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6"
+        )
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    return ShardInfo(
+        name=path.name,
+        rows=table.num_rows,
+        bytes=path.stat().st_size,
+        sha256=hash_file(path),
+        counters=dict(sorted(counters.items())),
+    )
+
+
+class Dataset:
+    """A finished dataset on disk. Open one with `Dataset.open`."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path, self.manifest = path, manifest
+
+    @classmethod
+    def open(cls, path: Path) -> Dataset:
+        """Open the dataset in a folder.
+
+        Raises:
+            UserError: the folder holds no finished dataset, or its manifest cannot be read.
+        """
+        try:
+            manifest = Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UserError(f"{path} is not a codekiln dataset: it has no {MANIFEST}") from None
+        except (ValidationError, ValueError) as error:
+            raise UserError(f"{path / MANIFEST} cannot be read: {one_line(error)[:200]}") from None
+        return cls(path, manifest)
+
+    @property
+    def content_hash(self) -> str:
+        return self.manifest.content_hash
+
+    @property
+    def shard_paths(self) -> list[Path]:
+        return [self.path / shard.name for shard in self.manifest.shards]
+
+    def __len__(self) -> int:
+        return self.manifest.rows
+
+    def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The shards in order, one Arrow table each."""
+        for path in self.shard_paths:
+            yield read_shard(path, columns)
+
+    def table(self, columns: list[str] | None = None) -> pa.Table:
+        """All rows as one Arrow table."""
+        tables = list(self.tables(columns))
+        if not tables:
+            raise UserError(f"{self.path} holds no shard")
+        return pa.concat_tables(tables)
+
+    def rows(self, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+        """All rows in order as dictionaries."""
+        for table in self.tables(columns):
+            for batch in table.to_batches():
+                yield from batch.to_pylist()
+
+    def verify(self) -> None:
+        """Check every shard against its hash.
+
+        Raises:
+            RunError: a shard is missing or differs.
+        """
+        for shard in self.manifest.shards:
+            path = self.path / shard.name
+            if not path.is_file() or hash_file(path) != shard.sha256:
+                raise RunError(f"{path} does not match its manifest; delete {self.path} and run again")
+
+
+def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """Read one Parquet shard; a broken or missing one is a RunError that names it."""
+    try:
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(
+            f"cannot read shard {path} ({one_line(error)[:160]}); delete its folder and run again"
+        ) from None
+
+
+def new_manifest(
+    schema: pa.Schema,
+    shards: list[ShardInfo],
+    *,
+    stage: str,
+    stage_version: int,
+    config: dict[str, Any],
+    inputs: dict[str, str],
+    seed: int,
+) -> Manifest:
+    """The manifest of a set of shards; counters are summed over them."""
+    counters: dict[str, int] = {}
+    for shard in shards:
+        for name, value in shard.counters.items():
+            counters[name] = counters.get(name, 0) + value
+    return Manifest(
+        schema_name=schema_name(schema),
+        schema_version=schema_version(schema),
+        stage=stage,
+        stage_version=stage_version,
+        config=config,
+        inputs=inputs,
+        seed=seed,
+        rows=sum(shard.rows for shard in shards),
+        bytes=sum(shard.bytes for shard in shards),
+        shards=shards,
+        counters=dict(sorted(counters.items())),
+    )

@@ -1,0 +1,146 @@
+"""Every table that codekiln stores, in one place: Arrow schemas with a name and a version."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+_text = pa.large_string()
+
+
+def _schema(name: str, version: int, fields: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    return pa.schema(
+        [pa.field(column, kind) for column, kind in fields],
+        metadata={"codekiln.schema": name, "codekiln.version": str(version)},
+    )
+
+
+# One source file. `id` is 32 hex digits of a BLAKE2b over (repo, path, content); `added_at` is the Unix time
+# in seconds of the commit that added the file (null outside git); `size` is in bytes of UTF-8.
+FILES = _schema(
+    "files",
+    1,
+    [
+        ("id", pa.string()),
+        ("repo", pa.string()),
+        ("path", pa.string()),
+        ("revision", pa.string()),
+        ("added_at", pa.int64()),
+        ("language", pa.string()),
+        ("licenses", pa.list_(pa.string())),
+        ("license_type", pa.string()),
+        ("license_evidence", pa.string()),
+        ("size", pa.int64()),
+        ("content", _text),
+    ],
+)
+
+# What was skipped before it could become a row of `files`: a path and the reason.
+SKIPPED = _schema(
+    "skipped",
+    1,
+    [("repo", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("size", pa.int64())],
+)
+
+# Measured numbers of one file; thresholds live in the rule table and are applied later (report section 2.1).
+SIGNALS = _schema(
+    "signals",
+    1,
+    [
+        ("id", pa.string()),
+        ("content_hash", pa.string()),
+        ("lines", pa.int64()),
+        ("characters", pa.int64()),
+        ("mean_line_length", pa.float64()),
+        ("max_line_length", pa.int64()),
+        ("alphabetic_fraction", pa.float64()),
+        ("alphanumeric_fraction", pa.float64()),
+        ("encoded_fraction", pa.float64()),
+        ("encoded_longest", pa.int64()),
+        ("visible_text_characters", pa.int64()),
+        ("visible_text_fraction", pa.float64()),
+        ("xml_declaration", pa.bool_()),
+        ("generated", pa.bool_()),
+        ("control_tokens", pa.int64()),
+    ],
+)
+
+# Fate of every file: `reason` is "" when kept; `near_group` is the id of the group's kept file;
+# `split` is "train", "heldout" or "" (dropped).
+DECISIONS = _schema(
+    "decisions",
+    1,
+    [
+        ("id", pa.string()),
+        ("repo", pa.string()),
+        ("path", pa.string()),
+        ("language", pa.string()),
+        ("kept", pa.bool_()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("near_group", pa.string()),
+        ("split", pa.string()),
+        ("size", pa.int64()),
+    ],
+)
+
+# One packed training row. `input_ids` are the documents of the row, one behind the other; `lengths` are the
+# documents' token counts (they sum to len(input_ids)); `loss_mask` is 1 where the token is a target and 0
+# where it is not; `kinds` labels each token (see codekiln.dataset.samples); `documents` names each document's
+# source as "repo:path" (several files of a repository document are joined by newlines).
+SEQUENCES = _schema(
+    "sequences",
+    1,
+    [
+        ("row", pa.int64()),
+        ("epoch", pa.int64()),
+        ("input_ids", pa.list_(pa.int32())),
+        ("lengths", pa.list_(pa.int32())),
+        ("loss_mask", pa.list_(pa.uint8())),
+        ("kinds", pa.list_(pa.uint8())),
+        ("documents", pa.list_(pa.string())),
+        ("forms", pa.list_(pa.string())),
+    ],
+)
+
+# One held-out probe and its answer by one model (codekiln.evaluation.proof).
+GENERATIONS = _schema(
+    "generations",
+    1,
+    [
+        ("id", pa.string()),
+        ("kind", pa.string()),
+        ("repo", pa.string()),
+        ("path", pa.string()),
+        ("prefix", _text),
+        ("suffix", _text),
+        ("reference", _text),
+        ("completion", _text),
+        ("truncated", _text),
+        ("stopped", pa.bool_()),
+        ("nll_bits", pa.float64()),
+        ("reference_bytes", pa.int64()),
+        ("new_tokens", pa.int64()),
+    ],
+)
+
+# Bits of held-out text by file, under one model.
+TEXT_SCORES = _schema(
+    "text_scores",
+    1,
+    [
+        ("id", pa.string()),
+        ("repo", pa.string()),
+        ("path", pa.string()),
+        ("nll_bits", pa.float64()),
+        ("bytes", pa.int64()),
+        ("tokens", pa.int64()),
+    ],
+)
+
+
+def schema_name(schema: pa.Schema) -> str:
+    return schema.metadata[b"codekiln.schema"].decode()
+
+
+def schema_version(schema: pa.Schema) -> int:
+    return int(schema.metadata[b"codekiln.version"])
