@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from codekiln.errors import RunError
+
+
+def _leave_ctrl_c() -> None:
+    """A worker leaves Ctrl-C to the main process, which ends the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Executor(Protocol):
@@ -35,7 +41,7 @@ class LocalExecutor:
             return
         # "spawn": a fork would copy the locks of threads that torch or Arrow have started.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.workers, len(tasks)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(self.workers, len(tasks)), context, initializer=_leave_ctrl_c) as pool:
             futures = {pool.submit(function, task): number for number, task in enumerate(tasks)}
             try:
                 for future in as_completed(futures):

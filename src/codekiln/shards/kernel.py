@@ -69,6 +69,8 @@ def build(
     *,
     executor: Executor | None = None,
     quiet: bool = False,
+    unit: str = "shards",
+    sizes: Sequence[int] | None = None,
 ) -> Dataset:
     """Make one shard a task and return the finished dataset; what already stands is not made twice.
 
@@ -76,14 +78,18 @@ def build(
         out: folder of the dataset; replaced when it holds the output of another key.
         function: task -> table, or (table, counters); picklable when the executor has several workers.
         tasks: one element a shard, in shard order.
+        unit: what the progress line counts.
+        sizes: how many units each task holds; one each when left out.
 
     Raises:
         RunError: the disk is full, a worker died, or the folder cannot be written.
     """
-    if (out / "key.json").exists() and read_json(out / "key.json") == stage.key and (out / MANIFEST).exists():
+    if _holds(out, stage):
         return Dataset.open(out)
     work = out.with_name(out.name + ".partial")
-    _claim(work, stage.key)
+    _claim(work, stage)
+    if _holds(work, stage):
+        return _finish(work, out)
     infos: dict[int, ShardInfo] = {}
     for number in range(len(tasks)):
         record = work / f"part-{number:05d}.json"
@@ -91,12 +97,13 @@ def build(
             infos[number] = ShardInfo.model_validate(read_json(record))
     missing = [number for number in range(len(tasks)) if number not in infos]
     make = partial(_make_shard, function, work, schema)
-    with Progress(stage.name, len(tasks), "shards", start=len(infos)) as progress:
+    weights = list(sizes) if sizes is not None else [1] * len(tasks)
+    with Progress(stage.name, sum(weights), unit, start=sum(weights[number] for number in infos)) as progress:
         if quiet:
             progress._every = float("inf")
         for position, info in (executor or LocalExecutor()).run(make, [(n, tasks[n]) for n in missing]):
             infos[missing[position]] = info
-            progress.update()
+            progress.update(weights[missing[position]])
     manifest = new_manifest(
         schema,
         [infos[number] for number in range(len(tasks))],
@@ -107,12 +114,7 @@ def build(
         seed=stage.seed,
     )
     write_json(work / MANIFEST, manifest.model_dump())
-    write_json(work / "key.json", stage.key)
-    for record in work.glob("part-*.json"):
-        record.unlink()
-    shutil.rmtree(work / "shuffle", ignore_errors=True)
-    replace_folder(work, out)
-    return Dataset.open(out)
+    return _finish(work, out)
 
 
 def map_shards(
@@ -144,10 +146,10 @@ def regroup(
     The partition of a row is a hash of its key modulo `partitions`, so it depends on neither the number of
     input shards nor the executor.
     """
-    if (out / "key.json").exists() and read_json(out / "key.json") == stage.key and (out / MANIFEST).exists():
+    if _holds(out, stage):
         return Dataset.open(out)
     work = out.with_name(out.name + ".partial")
-    _claim(work, stage.key)
+    _claim(work, stage)
     shuffle = work / "shuffle"
     shuffle.mkdir(exist_ok=True)
     split = partial(_split_one, shuffle, key, partitions)
@@ -171,14 +173,32 @@ def replace_folder(new: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _claim(work: Path, key: str) -> None:
-    """Open the work folder for a key; leftovers of another key are thrown away."""
+def _holds(folder: Path, stage: Stage) -> bool:
+    """Whether a folder holds the finished dataset of a stage: its manifest names all that the key is made of."""
+    if not (folder / MANIFEST).exists():
+        return False
+    made = Dataset.open(folder).manifest
+    return Stage(made.stage, made.stage_version, made.config, made.inputs, made.seed).key == stage.key
+
+
+def _finish(work: Path, out: Path) -> Dataset:
+    for record in [*work.glob("part-*.json"), work / "claim.json"]:
+        record.unlink(missing_ok=True)
+    shutil.rmtree(work / "shuffle", ignore_errors=True)
+    replace_folder(work, out)
+    return Dataset.open(out)
+
+
+def _claim(work: Path, stage: Stage) -> None:
+    """Open the work folder for a stage; leftovers of another key are thrown away."""
+    if _holds(work, stage):
+        return
     mark = work / "claim.json"
-    if work.exists() and not (mark.exists() and read_json(mark) == key):
+    if work.exists() and ((work / MANIFEST).exists() or not mark.exists() or read_json(mark) != stage.key):
         shutil.rmtree(work)
     with disk_errors(work):
         work.mkdir(parents=True, exist_ok=True)
-    write_json(mark, key)
+    write_json(mark, stage.key)
 
 
 def _make_shard(

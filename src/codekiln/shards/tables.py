@@ -102,15 +102,21 @@ SEQUENCES = _schema(
     ],
 )
 
-# One held-out probe and its answer by one model (codekiln.evaluation.proof).
+# One held-out probe and its answer by one model (codekiln.evaluation.measurement). `file` is the id of the held-out
+# file, `line` the 1-based line where the hole begins; `prefix` and `suffix` are the context as shown to the
+# model; `nll_bits` are the bits of the reference's tokens, `end_bits` those of the end-of-text token after it;
+# `stopped` tells that the model ended by itself.
 GENERATIONS = _schema(
     "generations",
     1,
     [
         ("id", pa.string()),
         ("kind", pa.string()),
+        ("file", pa.string()),
         ("repo", pa.string()),
         ("path", pa.string()),
+        ("language", pa.string()),
+        ("line", pa.int64()),
         ("prefix", _text),
         ("suffix", _text),
         ("reference", _text),
@@ -118,19 +124,25 @@ GENERATIONS = _schema(
         ("truncated", _text),
         ("stopped", pa.bool_()),
         ("nll_bits", pa.float64()),
+        ("end_bits", pa.float64()),
         ("reference_bytes", pa.int64()),
+        ("reference_tokens", pa.int64()),
         ("new_tokens", pa.int64()),
     ],
 )
 
-# Bits of held-out text by file, under one model.
+# Bits of one window of held-out text under one model; `id` is the file's id, `window` counts its windows in
+# order, `line` is the 1-based line where the window begins. `bytes` and `tokens` are those that were scored.
 TEXT_SCORES = _schema(
     "text_scores",
     1,
     [
         ("id", pa.string()),
+        ("window", pa.int64()),
+        ("line", pa.int64()),
         ("repo", pa.string()),
         ("path", pa.string()),
+        ("language", pa.string()),
         ("nll_bits", pa.float64()),
         ("bytes", pa.int64()),
         ("tokens", pa.int64()),

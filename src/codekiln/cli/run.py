@@ -1,0 +1,116 @@
+"""`codekiln run`: a whole recipe in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codekiln.cli.common import emit, json_option, set_option, table, threads_option, workers_option
+
+
+@click.command()
+@click.argument("recipe", default="quickstart")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="PATH",
+    help="Git repository, folder, file or archive to learn from; repeat for several. "
+    "Default: the recipe's, or else the standard library of this Python.",
+)
+@click.option("-o", "--output", metavar="DIR", help="Folder of the run.  [default: runs/NAME]")
+@click.option(
+    "-m", "--model", metavar="MODEL", help="Name from `codekiln models list`, or a checkpoint folder."
+)
+@click.option("--tokens", type=click.IntRange(min=1), help="Budget in training tokens.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Budget in minutes of training.")
+@click.option(
+    "--split", type=click.Choice(["file", "time"]), help="How files are held out: by seed, or the latest."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of every random choice.")
+@set_option
+@click.option(
+    "--until",
+    type=click.Choice(["sources", "corpus", "plan", "before", "dataset", "training", "export", "after"]),
+    help="Stop after this stage.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show the stages and which are up to date.")
+@workers_option
+@threads_option
+@json_option
+def run(
+    recipe: str,
+    sources: tuple[str, ...],
+    output: str | None,
+    model: str | None,
+    tokens: int | None,
+    minutes: float | None,
+    split: str | None,
+    seed: int | None,
+    overrides: tuple[str, ...],
+    until: str | None,
+    dry_run: bool,
+    workers: int,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Adapt a model to code and prove what it brought.
+
+    RECIPE is a built-in name (`codekiln recipes`) or a YAML file. The run's folder receives report.html,
+    report.json, model/ (merged checkpoint), adapter/ (PEFT) and GGUF files; stages/ holds what each stage made.
+    Interrupt it at any time: the same command goes on where it stopped.
+
+    \b
+      codekiln run quickstart                          # the standard library of this Python
+      codekiln run quickstart --source path/to/repo    # your code
+      codekiln run quickstart --source repo --minutes 30 -o runs/repo
+      codekiln run my-recipe.yaml --set training.rank=32
+    """
+    from codekiln.errors import UserError
+    from codekiln.pipeline.run import Run
+    from codekiln.pipeline.runner import locked
+    from codekiln.recipe import load_recipe
+
+    if tokens is not None and minutes is not None:
+        raise UserError("give either --tokens or --minutes, not both")
+    chosen = [*overrides, *_overrides(sources, model, tokens, minutes, split, seed)]
+    loaded = load_recipe(recipe, chosen)
+    folder = Path(output) if output else Path("runs") / loaded.name
+    work = Run(loaded, folder, workers=workers, threads=threads)
+    if dry_run:
+        rows = work.dry_run()
+        lines = table([[row["stage"], row["state"]] for row in rows], headers=("stage", "state"))
+        emit({"recipe": loaded.name, "folder": str(folder), "stages": rows}, as_json, lines)
+        return
+    with locked(folder):
+        if until is not None:
+            work.up_to(until)
+            emit({"folder": str(folder), "stages": work.records}, as_json, [f"{folder}: done up to {until}"])
+            return
+        report = work.finish()
+    from codekiln.report import text_summary
+
+    emit(report, as_json, text_summary(report, folder))
+
+
+def _overrides(
+    sources: tuple[str, ...],
+    model: str | None,
+    tokens: int | None,
+    minutes: float | None,
+    split: str | None,
+    seed: int | None,
+) -> list[str]:
+    import json
+
+    values: dict[str, Any] = {
+        "sources.paths": list(sources) or None,
+        "model.name": model,
+        "training.tokens": tokens,
+        "training.minutes": minutes,
+        "corpus.split": split,
+        "seed": seed,
+    }
+    return [f"{key}={json.dumps(value)}" for key, value in values.items() if value is not None]

@@ -1,0 +1,74 @@
+"""`codekiln train`: a packed dataset and a checkpoint to trained tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codekiln.cli.common import emit, json_option, set_option, threads_option
+
+
+@click.command()
+@click.argument("dataset", metavar="DATASET")
+@click.option("-m", "--model", metavar="MODEL", help="Catalogue name or checkpoint folder to start from.")
+@click.option("--tokens", type=click.IntRange(min=1), help="Budget in tokens.  [default: all of DATASET]")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the training.")
+@click.option("--recipe", default="quickstart", show_default=True, help="Recipe whose `training` applies.")
+@set_option
+@threads_option
+@json_option
+def train(
+    dataset: str,
+    model: str | None,
+    tokens: int | None,
+    output: str,
+    recipe: str,
+    overrides: tuple[str, ...],
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Train on DATASET (the folder `dataset` that `codekiln dataset build -o X` makes in X).
+
+    Writes DIR/training with the adapter in PEFT's format (or all weights) and metrics.jsonl. Interrupt it at any
+    time: the same command goes on from the last checkpoint.
+    """
+    from codekiln.modeling.fetch import resolve
+    from codekiln.pipeline.runner import bring, locked
+    from codekiln.pipeline.stages import plan_stage, read_plan, training_stage
+    from codekiln.recipe import load_recipe
+    from codekiln.shards.store import read_json
+    from codekiln.training.engine import read_metrics, read_rate
+
+    source, folder = Path(dataset), Path(output)
+    loaded = load_recipe(recipe, overrides)
+    checkpoint = resolve(model or loaded.model.name)
+    budget = tokens or _all_tokens(source)
+    training = loaded.training.model_copy(update={"tokens": budget, "minutes": None})
+    # The dataset says how its budget was shared between the levels.
+    share = float(read_json(source / "stage.json")["config"]["repository_share"])
+    loaded = loaded.model_copy(
+        update={
+            "training": training,
+            "dataset": loaded.dataset.model_copy(update={"repository_share": share}),
+        }
+    )
+    with locked(folder):
+        bring(folder / "plan", plan_stage(loaded, checkpoint, threads))
+        bring(folder / "training", training_stage(loaded, source, checkpoint, read_plan(folder / "plan")))
+    metrics, rate = read_metrics(folder / "training"), read_rate(folder / "training")
+    document = {**rate, "loss": metrics[-1]["loss"], "losses": metrics[-1]["losses"], "folder": str(folder)}
+    line = (
+        f"{rate['tokens']} tokens in {rate['steps']} steps, {rate['tokens_per_second']:.1f} tokens/s, "
+        f"last loss {metrics[-1]['loss']:.3f}"
+    )
+    emit(document, as_json, [line, f"{folder / 'training'}"])
+
+
+def _all_tokens(dataset: Path) -> int:
+    from codekiln.pipeline.runner import output_hash
+    from codekiln.training.rows import LEVELS, Rows
+
+    output_hash(dataset)
+    rows = Rows(dataset)
+    return sum(sum(rows.sizes(level)) for level in LEVELS)

@@ -1,0 +1,39 @@
+"""What the sources and corpus stages can be told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SourceConfig(BaseModel):
+    """Where the code comes from.
+
+    `paths` are git repositories, folders, files and archives; none means the standard library of the running
+    interpreter. `revision` reads git sources at that revision and not from their working tree. Files above
+    `max_file_bytes` are never read. `languages` keeps only these names of the 92.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    paths: tuple[str, ...] = ()
+    revision: str | None = None
+    max_file_bytes: int = Field(1_048_576, gt=0)
+    languages: tuple[str, ...] | None = None
+
+
+class CorpusConfig(BaseModel):
+    """How files are filtered, deduplicated and split.
+
+    `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
+    of the rule table by rule name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    split: Literal["file", "time"] = "file"
+    heldout_fraction: float = Field(0.1, gt=0, lt=1)
+    heldout_minimum: int = Field(20, ge=1)
+    near_jaccard: float = Field(0.7, gt=0, le=1)
+    rules: dict[str, float] = {}

@@ -1,0 +1,268 @@
+"""From the paths of a configuration to candidates: files that may be read, each with the source it is in.
+
+Nothing is read here but what decides (ignore files, licence texts, git's index): contents come later, in
+batches (`codekiln.corpus.reading`).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import stat
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from codekiln.corpus import archives, git, languages, licenses, names, walking
+from codekiln.corpus.config import SourceConfig
+from codekiln.corpus.records import Candidate, Listing, Skip, Source
+from codekiln.errors import UserError
+from codekiln.shards.store import hash_file
+
+#: A licence text or metadata file above this is not looked at.
+LICENSE_BYTES = 512 * 1024
+
+
+def list_sources(config: SourceConfig) -> list[Listing]:
+    """One listing a source, sorted by repository name; names are made unique.
+
+    Raises:
+        UserError: a path does not exist, an archive is corrupt, a revision is unknown or asked of a path
+            outside git, or there is nothing to read at all.
+    """
+    unknown = set(config.languages or ()) - set(languages.LANGUAGES)
+    if unknown:
+        close = ", ".join(sorted(unknown))
+        raise UserError(f"sources.languages: unknown {close}; the names are those of `{languages.LANGUAGES[0]}` … "
+                        f"`{languages.LANGUAGES[-1]}` in codekiln.corpus.languages")  # fmt: skip
+    listings = [_standard_library()] if not config.paths else _from_paths(config)
+    for listing in listings:
+        _triage(listing, config)
+    if not any(listing.candidates for listing in listings):
+        raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
+    return _unique_names(listings)
+
+
+def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
+    """The one line for sources without a single file of source code."""
+    counts: dict[str, int] = {}
+    for reason in reasons:
+        counts[reason] = counts.get(reason, 0) + 1
+    what = ", ".join(
+        f"{counts[reason]} {reason}" for reason in sorted(counts, key=lambda r: (-counts[r], r))[:5]
+    )
+    where = ", ".join(config.paths[:3]) or "the standard library"
+    return UserError(
+        f"no source code found in {where}" + (f" (skipped: {what})" if what else "; it is empty")
+    )
+
+
+def _from_paths(config: SourceConfig) -> list[Listing]:
+    """Listings of the given paths; paths of one repository become one listing."""
+    trees: dict[str, tuple[git.Repository, list[str]]] = {}
+    listings: dict[str, Listing] = {}
+
+    def add_repository(repository: git.Repository, path: Path) -> None:
+        prefix = os.path.relpath(path, repository.folder).replace(os.sep, "/")
+        trees.setdefault(repository.folder, (repository, []))[1].append("" if prefix == "." else prefix)
+
+    for text in dict.fromkeys(config.paths):
+        path = Path(text).expanduser()
+        try:
+            path = path.resolve(strict=True)
+            kind = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            raise UserError(
+                f"source {text} does not exist; give a repository, folder, file or archive"
+            ) from None
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"source {text} cannot be read ({error}); check the path and its permissions"
+            ) from None
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise UserError(f"source {text} is neither a file nor a folder")
+        archive = stat.S_ISREG(kind) and archives.suffix_of(path.name)
+        repository = None if archive else git.find(path)
+        if repository and not repository.bare and not git.sees(repository, path):
+            repository = None
+        if config.revision is not None and repository is None:
+            raise UserError(
+                f"source {text} is not in a git repository, so revision {config.revision!r} means nothing"
+            )
+        if archive:
+            listings[str(path)] = _archive(path, archive)
+        elif repository:
+            add_repository(repository, path)
+        else:
+            listing, inner = walking.walk(path)
+            listings[str(path)] = _folder(path, listing)
+            for folder in inner:
+                found = git.find(folder)
+                if found:
+                    add_repository(found, folder)
+    for top, (repository, prefixes) in trees.items():
+        listings[top] = _repository(repository, prefixes, config)
+    return list(listings.values())
+
+
+def _standard_library() -> Listing:
+    root = Path(sysconfig.get_path("stdlib")).resolve()
+    version = f"{platform.python_implementation()} {platform.python_version()}"
+    walked, _ = walking.walk(root, leave_out=walking.outside_standard_library, ignore_files=False)
+    listing = _folder(root, walked)
+    evidence = f"standard library of {platform.python_implementation()}"
+    psf = licenses.License(("PSF-2.0",), "permissive", evidence)
+    listing.source = replace(listing.source, revision=version, license=psf)
+    return listing
+
+
+def _folder(path: Path, walked: walking.Walk) -> Listing:
+    root = path if path.is_dir() else path.parent
+    listing = Listing(Source(path.name or "root", "folder", str(root)))
+    listing.candidates = [Candidate(name, size) for name, size in walked.files]
+    listing.skipped = [Skip(name, reason) for name, reason in walked.skipped]
+    texts = dict.fromkeys([name for name, _ in walked.files] + walked.beside)
+    listing.folders = licenses.resolve_folders(_texts_on_disk(root, texts))
+    return listing
+
+
+def _texts_on_disk(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    texts = {}
+    for path in paths:
+        if licenses.is_license_file(path) or licenses.is_metadata_file(path):
+            data = walking.read_inside(root, path, LICENSE_BYTES)
+            if isinstance(data, bytes):
+                texts[path] = data
+    return texts
+
+
+def _repository(repository: git.Repository, prefixes: list[str], config: SourceConfig) -> Listing:
+    name = git.name(repository)
+    revision = config.revision or ("HEAD" if repository.bare else None)
+    commit = git.resolve(repository, revision or "HEAD")
+    if revision and not commit:
+        raise UserError(f"{repository.folder} has no revision {revision!r}; `git log` lists what is there")
+    committed = git.tree_entries(repository, commit) if commit else {}
+    kind = "blobs" if revision else "folder"
+    listing = Listing(Source(name, kind, repository.folder, repository.git_dir, commit or "", "working tree"))
+    listing.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+    entries = dict(committed) if revision else git.index_entries(repository)
+    if not revision:
+        for path in git.untracked(repository):
+            entries.setdefault(path, git.Entry(path, "", "", -1))
+    wanted = [
+        p
+        for p in entries
+        if any(not prefix or p == prefix or p.startswith(prefix + "/") for prefix in prefixes)
+    ]
+    times = git.added_times(repository, commit, [p for p in wanted if p in committed]) if commit else {}
+    root = Path(repository.folder)
+    for path in wanted:
+        entry = entries[path]
+        if entry.mode == git.SUBMODULE:
+            listing.skipped.append(Skip(path, "submodule"))
+        elif entry.mode == git.SYMLINK:
+            listing.skipped.append(Skip(path, "symlink"))
+        elif path.endswith("/"):
+            listing.skipped.append(
+                Skip(path, "git repository inside another; give it as a source of its own")
+            )
+        else:
+            size = entry.size if revision else walking.size_inside(root, path)
+            if isinstance(size, str):
+                listing.skipped.append(Skip(path, size))
+                continue
+            blob = committed[path].blob if path in committed else ""
+            where = entry.blob if revision else ""
+            listing.candidates.append(Candidate(path, size, where, blob, times.get(path)))
+    listing.folders = licenses.resolve_folders(_repository_texts(repository, entries, bool(revision)))
+    return listing
+
+
+def _repository_texts(
+    repository: git.Repository, entries: dict[str, git.Entry], revision: bool
+) -> dict[str, bytes]:
+    if not revision:
+        return _texts_on_disk(Path(repository.folder), entries)
+    paths = [
+        entry.path
+        for entry in entries.values()
+        if entry.mode.startswith("100") and entry.size <= LICENSE_BYTES
+        and (licenses.is_license_file(entry.path) or licenses.is_metadata_file(entry.path))
+    ]  # fmt: skip
+    found = git.blobs(repository, [entries[path].blob for path in paths], LICENSE_BYTES)
+    return {path: data for path, data in zip(paths, found) if data is not None}
+
+
+def _archive(path: Path, suffix: str) -> Listing:
+    def keep(member: str) -> int:
+        wanted = licenses.is_license_file(member) or licenses.is_metadata_file(member)
+        return LICENSE_BYTES if wanted else 0
+
+    members, refused, texts = archives.listing(str(path), keep)
+    # A source archive usually wraps everything in one folder `name-version/`: not part of the paths.
+    tops = {member.path.partition("/")[0] if "/" in member.path else "" for member in members}
+    top = tops.pop() + "/" if len(tops) == 1 and suffix != ".whl" and tops != {""} else ""
+    name = (
+        re.sub(r"-py\d.*$|-cp\d.*$", "", path.name[: -len(suffix)])
+        if suffix == ".whl"
+        else path.name[: -len(suffix)]
+    )
+    listing = Listing(Source(name, "archive", str(path), revision=f"sha256:{hash_file(path)}"))
+    listing.candidates = [Candidate(m.path.removeprefix(top), m.size, str(m.number)) for m in members]
+    listing.skipped = [Skip(r.path.removeprefix(top), r.reason, r.size) for r in refused]
+    listing.folders = licenses.resolve_folders({p.removeprefix(top): text for p, text in texts.items()})
+    return listing
+
+
+def _triage(listing: Listing, config: SourceConfig) -> None:
+    """Move candidates that their path or size rules out to the skipped paths; sort both."""
+    packages = {
+        c.path.rpartition("/")[0] for c in listing.candidates if c.path.rpartition("/")[2] == "__init__.py"
+    }
+    kept: list[Candidate] = []
+    skipped = list(listing.skipped)
+    vendored: dict[str, int] = {}
+    for candidate in listing.candidates:
+        path = candidate.path
+        if names.in_cache(path):
+            continue
+        asked = next((f"{p}/" for p in listing.prefixes if p and path.startswith(p + "/")), "")
+        folder = names.vendored_folder(path, packages.__contains__, len(asked))
+        language = languages.by_name(path)
+        if folder is not None:
+            vendored[folder] = vendored.get(folder, 0) + candidate.size
+        elif not names.is_storable(path):
+            skipped.append(Skip(path, "path is not printable UTF-8", candidate.size))
+        elif names.is_generated_name(path):
+            skipped.append(Skip(path, "generated or minified by its name", candidate.size))
+        elif candidate.size > config.max_file_bytes:
+            skipped.append(Skip(path, "too large", candidate.size))
+        elif language and config.languages is not None and language not in config.languages:
+            skipped.append(Skip(path, "language not selected", candidate.size))
+        elif candidate.size == 0:
+            skipped.append(Skip(path, "empty", 0))
+        else:
+            kept.append(candidate)
+    skipped += [Skip(folder + "/", "vendored or built folder", size) for folder, size in vendored.items()]
+    listing.candidates = sorted(kept, key=lambda c: c.path)
+    seen: dict[str, Skip] = {}
+    for skip in skipped:
+        seen[names.printable(skip.path)] = replace(skip, path=names.printable(skip.path))
+    listing.skipped = [seen[path] for path in sorted(seen)]
+
+
+def _unique_names(listings: list[Listing]) -> list[Listing]:
+    """Sources that share a name become name, name-2, … in the order of the configuration."""
+    taken: set[str] = set()
+    for listing in listings:
+        base = names.printable(listing.source.repo)
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name)
+        listing.source = replace(listing.source, repo=name)
+    return sorted(listings, key=lambda listing: listing.source.repo)

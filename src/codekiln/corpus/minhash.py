@@ -1,0 +1,127 @@
+"""MinHash signatures of source files, in numpy: word 5-grams, 250 permutations, 25 bands of 10 rows.
+
+The banding is The Stack v2's (report section 2.1: 5-grams, Jaccard 0.7). Words are runs of ASCII letters, digits
+and underscores, and of bytes beyond ASCII; letters count without case; everything else separates.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Hashes = npt.NDArray[np.uint64]
+
+NGRAM = 5
+BANDS, ROWS = 25, 10
+
+#: Band hashes of one file (uint64, one a band); empty for a file of fewer than five words.
+BAND_HASHES = pa.schema(
+    [pa.field("id", pa.string()), pa.field("bands", pa.list_(pa.uint64()))],
+    metadata={"codekiln.schema": "band_hashes", "codekiln.version": "1"},
+)
+
+
+def _mix(values: Hashes) -> Hashes:
+    """A bijective scramble of 64 bits (the finaliser of SplitMix64, Steele et al. 2014), in place."""
+    values ^= values >> np.uint64(30)
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values
+
+
+def _random(count: int, seed: int) -> Hashes:
+    """Fixed pseudo-random words: a file's signature never depends on the run."""
+    return _mix(np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(seed))
+
+
+# Byte -> itself inside a word (upper case as lower case), 0 for separators.
+_WORD = bytes(
+    byte if byte >= 128 or chr(byte).isalnum() or byte == 95 else 0 for byte in bytes(range(256)).lower()
+)
+
+_BASE = 0x9E3779B97F4A7C15 | 5
+_INVERSE = pow(_BASE, -1, 2**64)
+_GRAM = _random(NGRAM, 2) | np.uint64(1)
+_SCALE = (_random(BANDS * ROWS, 3) >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+_SHIFT = (_random(BANDS * ROWS, 4) >> np.uint64(32)).astype(np.uint32)
+_ROW = _random(ROWS, 5) | np.uint64(1)
+#: Shingles and permutations at a time: their product stays in the processor's cache (measured: 75 MB/s of
+#: source, against 20 with one permutation at a time).
+_BLOCK, _GROUP = 4096, 25
+
+
+_TABLES: list[Hashes] = [np.empty(0, np.uint64)] * 2
+
+
+def _powers(count: int) -> tuple[Hashes, Hashes]:
+    """Powers of the base and of its inverse, at least `count` of each."""
+    if len(_TABLES[0]) < count:
+        size = max(count, 1 << 16)
+        for number, base in enumerate((_BASE, _INVERSE)):
+            _TABLES[number] = np.cumprod(np.full(size, base, dtype=np.uint64), dtype=np.uint64)
+    return _TABLES[0], _TABLES[1]
+
+
+def shingles(data: bytes) -> Hashes:
+    """The set of word 5-grams of a file as sorted, distinct 64-bit hashes; empty below five words."""
+    raw = np.frombuffer(data.translate(_WORD), np.uint8)
+    inside = raw != 0
+    starts = np.flatnonzero(inside & ~np.concatenate([[False], inside[:-1]])) if len(raw) else raw
+    if len(starts) < NGRAM:
+        return np.empty(0, np.uint64)
+    # Polynomial hash of each word: bytes times powers of a base by their position in the file, summed, then divided
+    # (times the inverse modulo 2⁶⁴) by the power at the word's start. Separators are zeros and add nothing.
+    up, down = _powers(len(raw))
+    words = np.add.reduceat(raw.astype(np.uint64) * up[: len(raw)], starts) * down[starts]
+    words = _mix(words)
+    count = len(words) - NGRAM + 1
+    grams = words[:count] * _GRAM[0]
+    for position in range(1, NGRAM):
+        grams += words[position : position + count] * _GRAM[position]
+    grams = np.sort(_mix(grams))
+    return grams[np.concatenate([[True], grams[1:] != grams[:-1]])]
+
+
+def signature(grams: Hashes) -> npt.NDArray[np.uint32]:
+    """MinHash values, shape (250,), uint32: the least of (scale · x + shift) mod 2³² under each permutation.
+
+    x is the upper half of a shingle's hash, so that equal sets have equal signatures.
+    """
+    keys = (grams >> np.uint64(32)).astype(np.uint32)
+    least = np.full(BANDS * ROWS, np.iinfo(np.uint32).max, dtype=np.uint32)
+    for start in range(0, len(keys), _BLOCK):
+        block = keys[None, start : start + _BLOCK]
+        for first in range(0, BANDS * ROWS, _GROUP):
+            some = slice(first, first + _GROUP)
+            values = block * _SCALE[some, None]
+            values += _SHIFT[some, None]
+            np.minimum(least[some], values.min(axis=1), out=least[some])
+    return least
+
+
+def bands(grams: Hashes) -> Hashes:
+    """One hash a band, shape (25,), uint64; empty for an empty set."""
+    if not len(grams):
+        return np.empty(0, np.uint64)
+    rows = signature(grams).astype(np.uint64).reshape(BANDS, ROWS)
+    return _mix((_mix(rows + np.uint64(1)) * _ROW).sum(axis=1, dtype=np.uint64))
+
+
+def jaccard(first: Hashes, second: Hashes) -> float:
+    """|A ∩ B| ÷ |A ∪ B| of two sorted, distinct arrays; 0 when both are empty."""
+    common = len(np.intersect1d(first, second, assume_unique=True))
+    union = len(first) + len(second) - common
+    return common / union if union else 0.0
+
+
+def band_table(files: pa.Table) -> pa.Table:
+    """Band hashes of a table of `files`, row for row."""
+    ids, rows = [], []
+    for batch in files.select(["id", "content"]).to_batches():
+        for identity, content in zip(*(column.to_pylist() for column in batch.columns)):
+            ids.append(identity)
+            rows.append(bands(shingles(content.encode())))
+    return pa.table({"id": ids, "bands": pa.array(rows, pa.list_(pa.uint64()))}, schema=BAND_HASHES)

@@ -1,0 +1,109 @@
+"""Near-duplicates: candidates from bands, verified by their true Jaccard similarity, joined into groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from codekiln.corpus.minhash import Hashes, jaccard
+
+
+class Groups:
+    """Union-find over 0 … n-1; the root of a group is its smallest member."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def root(self, item: int) -> int:
+        while self._parent[item] != item:
+            self._parent[item] = self._parent[self._parent[item]]
+            item = self._parent[item]
+        return item
+
+    def join(self, first: int, second: int) -> None:
+        first, second = self.root(first), self.root(second)
+        self._parent[max(first, second)] = min(first, second)
+
+    def members(self) -> dict[int, list[int]]:
+        """Groups of two and more by root, members in order."""
+        groups: dict[int, list[int]] = {}
+        for item in range(len(self._parent)):
+            groups.setdefault(self.root(item), []).append(item)
+        return {root: members for root, members in groups.items() if len(members) > 1}
+
+
+def buckets(bands: Sequence[Hashes]) -> list[list[int]]:
+    """Sets of files (numbers into `bands`) that share a band's hash; each set once, in a fixed order."""
+    filled = np.array([number for number, row in enumerate(bands) if len(row)], dtype=np.int64)
+    if len(filled) < 2:
+        return []
+    table: npt.NDArray[np.uint64] = np.stack([bands[number] for number in filled])
+    found: set[tuple[int, ...]] = set()
+    for column in table.T:
+        order = np.argsort(column, kind="stable")
+        for run in np.split(order, np.flatnonzero(np.diff(column[order])) + 1):
+            if len(run) > 1:
+                found.add(tuple(filled[run].tolist()))
+    return [list(members) for members in sorted(found)]
+
+
+def near_groups(
+    bands: Sequence[Hashes], shingles_of: Callable[[list[int]], Mapping[int, Hashes]], threshold: float
+) -> list[list[int]]:
+    """Groups of near-duplicates: connected components of the pairs with Jaccard >= threshold.
+
+    Args:
+        bands: band hashes of each file, uint64; empty for files too short to compare.
+        shingles_of: the shingle sets of some files, by number; called once, with all candidates.
+        threshold: least Jaccard similarity of a pair.
+
+    Returns:
+        Groups of two and more file numbers, each sorted. Pairs that share no band are not compared: at 250
+        permutations in 25 bands a pair of similarity 0.7 is met with probability 0.51, of 0.8 with 0.94, of
+        0.85 with 0.996.
+    """
+    candidates = buckets(bands)
+    grams = shingles_of(sorted({number for members in candidates for number in members}))
+    groups = Groups(len(bands))
+    compared: set[tuple[int, int]] = set()
+    for members in candidates:
+        for position, second in enumerate(members):
+            for first in members[:position]:
+                if (first, second) in compared or groups.root(first) == groups.root(second):
+                    continue
+                compared.add((first, second))
+                small, large = sorted((len(grams[first]), len(grams[second])))
+                if small >= threshold * large and jaccard(grams[first], grams[second]) >= threshold:
+                    groups.join(first, second)
+    return [members for _, members in sorted(groups.members().items())]
+
+
+def near_any(
+    held: Sequence[Hashes], others: Iterable[tuple[int, Hashes]], threshold: float
+) -> dict[int, tuple[int, float]]:
+    """For each of `others` (number, shingles) that is near a held-out file: which one, and their Jaccard.
+
+    Exact: an index over all held-out shingles, no banding. The nearest counts, the first of equals.
+    """
+    keys = np.concatenate([np.empty(0, np.uint64), *held])
+    owners = np.repeat(np.arange(len(held)), [len(grams) for grams in held])
+    order = np.argsort(keys, kind="stable")
+    keys, owners = keys[order], owners[order]
+    found: dict[int, tuple[int, float]] = {}
+    for number, grams in others:
+        first = np.searchsorted(keys, grams, "left")
+        shared = np.flatnonzero(keys[np.minimum(first, len(keys) - 1)] == grams) if len(keys) else first[:0]
+        # Jaccard >= t needs at least t · |A| common shingles, whoever has them: most files end here.
+        if not len(shared) or len(shared) < threshold * len(grams):
+            continue
+        last = np.searchsorted(keys, grams[shared], "right")
+        hits = np.concatenate([owners[start:end] for start, end in zip(first[shared], last)])
+        common = np.bincount(hits, minlength=len(held))
+        sizes = np.array([len(grams_of) for grams_of in held])
+        scores = common / np.maximum(len(grams) + sizes - common, 1)
+        best = int(scores.argmax())
+        if scores[best] >= threshold:
+            found[number] = best, float(scores[best])
+    return found

@@ -1,0 +1,141 @@
+"""The sources stage: repositories, folders, files and archives become the datasets `files` and `skipped`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from codekiln.corpus import languages, reading
+from codekiln.corpus.config import SourceConfig
+from codekiln.corpus.listing import list_sources, nothing_found
+from codekiln.corpus.records import Candidate, Listing
+from codekiln.shards import Dataset, Executor, Stage, build
+from codekiln.shards.store import hash_json
+from codekiln.shards.tables import FILES, SKIPPED
+
+VERSION = 1
+
+#: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
+#: batches are larger: each reads the archive from its beginning.
+BATCH_BYTES = 32 * 1024**2
+ARCHIVE_BATCH_BYTES = 128 * 1024**2
+#: Small files count for so much, to bound the rows of a batch.
+_FILE_OVERHEAD = 1024
+
+
+def fingerprint(config: SourceConfig) -> str:
+    """SHA-256 in hex over all that reading these sources would read.
+
+    Contents of candidate files, path and size of those above `max_file_bytes`, the commit of a revision, the
+    bytes of an archive. Files whose name already says that they are no source code do not count.
+
+    Raises:
+        UserError: as `list_sources`.
+    """
+    return _fingerprint(list_sources(config), config)
+
+
+def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
+    parts: list[Any] = [config.max_file_bytes, config.languages, config.revision]
+    for listing in listings:
+        source = listing.source
+        folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
+        part: list[Any] = [source.repo, source.kind, source.commit, source.revision, folders]
+        if source.kind == "folder":
+            # A name that no language has is not read for a row: a log file that grows changes nothing.
+            counted = [
+                candidate
+                for candidate in listing.candidates
+                if languages.by_name(candidate.path) or not languages.has_extension(candidate.path)
+            ]
+            for candidate, data in reading.contents(source, counted, config.max_file_bytes):
+                digest = data if isinstance(data, str) else hashlib.sha256(data).hexdigest()
+                part.append([candidate.path, digest, candidate.added_at])
+        else:
+            part += [candidate.path for candidate in listing.candidates]
+        part += [[skip.path, skip.size] for skip in listing.skipped if skip.reason == "too large"]
+        parts.append(part)
+    return hash_json(parts)
+
+
+def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None) -> None:
+    """Write the datasets `folder/files` and `folder/skipped`, rows sorted by (repo, path).
+
+    Every path that was looked at is in exactly one of the two; what git or a .gitignore ignores is in neither.
+
+    Raises:
+        UserError: as `list_sources`, or not one file of source code was found.
+        RunError: the disk is full or a worker died; run again to go on.
+    """
+    listings = list_sources(config)
+    mark = _fingerprint(listings, config)
+    settings = config.model_dump(mode="json", include={"max_file_bytes", "languages", "revision"})
+    stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
+    tasks = list(_batches(listings, config))
+    files = build(folder / "files", stage, FILES, reading.read_files, tasks, executor=executor)
+    read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
+    stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
+    left: list[reading.Batch | list[tuple[str, str, str, int]]] = [
+        [
+            (listing.source.repo, skip.path, skip.reason, skip.size)
+            for listing in listings
+            for skip in listing.skipped
+        ]
+    ]
+    left += [_unread(batch, read) for batch in tasks]
+    skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True)
+    if not len(files):
+        raise nothing_found(config, _reasons(skipped))
+
+
+def _reasons(skipped: Dataset) -> Iterator[str]:
+    return (row["reason"] for row in skipped.rows(["reason"]))
+
+
+def _skipped(task: reading.Batch | list[tuple[str, str, str, int]]) -> Any:
+    return reading.read_skipped(task) if isinstance(task, reading.Batch) else reading.skipped_table(task)
+
+
+def _batches(listings: list[Listing], config: SourceConfig) -> Iterator[reading.Batch]:
+    """Tasks in the order of (repo, path); where one ends depends on names and sizes alone."""
+    parts: list[reading.Part] = []
+    room = BATCH_BYTES
+    for listing in listings:
+        whole = ARCHIVE_BATCH_BYTES if listing.source.kind == "archive" else BATCH_BYTES
+        chosen: list[Candidate] = []
+        room = room if parts and whole == BATCH_BYTES else whole
+        for candidate in listing.candidates:
+            cost = (
+                min(candidate.size, reading.wanted_bytes(candidate.path, config.max_file_bytes))
+                + _FILE_OVERHEAD
+            )
+            if cost > room and (parts or chosen):
+                yield _batch([*parts, _part(listing, chosen)], config)
+                parts, chosen, room = [], [], whole
+            chosen.append(candidate)
+            room -= cost
+        parts.append(_part(listing, chosen))
+    if parts:
+        yield _batch(parts, config)
+
+
+def _part(listing: Listing, chosen: list[Candidate]) -> reading.Part:
+    return reading.Part(listing.source, tuple(chosen), listing.folders)
+
+
+def _batch(parts: list[reading.Part], config: SourceConfig) -> reading.Batch:
+    kept = tuple(part for part in parts if part.candidates)
+    return reading.Batch(kept, config.max_file_bytes, config.languages)
+
+
+def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
+    parts = [
+        reading.Part(
+            part.source, tuple(c for c in part.candidates if (part.source.repo, c.path) not in read), {}
+        )
+        for part in batch.parts
+    ]
+    kept = tuple(part for part in parts if part.candidates)
+    return reading.Batch(kept, batch.max_file_bytes, batch.languages)

@@ -1,0 +1,1 @@
+"""Runs a recipe's stages: content-addressed outputs, resume, one report."""

@@ -1,0 +1,154 @@
+"""A whole run of a recipe: the stages in order, in one folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from codekiln.errors import RunError
+from codekiln.modeling.fetch import Checkpoint, resolve
+from codekiln.pipeline import stages
+from codekiln.pipeline.runner import Stage, bring, finished, partial_folder, publish
+from codekiln.progress import say
+from codekiln.recipe import Recipe
+from codekiln.shards import LocalExecutor
+from codekiln.shards.store import write_json
+
+#: Stages in the order of a run.
+ORDER = ("sources", "corpus", "model", "plan", "before", "dataset", "training", "export", "after", "report")
+
+
+def available_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Run:
+    """One run of a recipe in a folder; `records` collects what each stage did, in order."""
+
+    def __init__(self, recipe: Recipe, folder: Path, *, workers: int, threads: int) -> None:
+        self.recipe, self.folder, self.threads = recipe, folder, threads
+        self.executor = LocalExecutor(workers)
+        self.records: list[dict[str, Any]] = []
+        self._checkpoint: Checkpoint | None = None
+
+    def path(self, name: str) -> Path:
+        return self.folder / "stages" / name
+
+    def checkpoint(self, allow_fetch: bool = True) -> Checkpoint:
+        """The base model, found or fetched once."""
+        self._checkpoint = self._checkpoint or resolve(self.recipe.model.name, allow_fetch=allow_fetch)
+        return self._checkpoint
+
+    def plan(self) -> dict[str, Any]:
+        return stages.read_plan(self.path("plan"))
+
+    def stage(self, name: str) -> Stage:
+        """The definition of a stage; the stages before it have to stand."""
+        make: dict[str, Callable[[], Stage]] = {
+            "sources": lambda: stages.sources_stage(self.recipe, self.executor),
+            "corpus": lambda: stages.corpus_stage(self.recipe, self.path("sources"), self.executor),
+            "plan": lambda: stages.plan_stage(self.recipe, self.checkpoint(), self.threads),
+            "before": lambda: self._proof("before", self.checkpoint().path),
+            "dataset": lambda: stages.dataset_stage(
+                self.recipe, self.path("corpus"), self.checkpoint(), self.plan()["tokens"], self.executor
+            ),
+            "training": lambda: stages.training_stage(
+                self.recipe, self.path("dataset"), self.checkpoint(), self.plan()
+            ),
+            "export": lambda: stages.export_stage(
+                self.recipe, self.path("training"), self.checkpoint(), self.plan()["threads"]
+            ),
+            "after": lambda: self._proof("after", self.path("export") / "model"),
+        }
+        return make[name]()
+
+    def _proof(self, name: str, model: Path) -> Stage:
+        plan = self.plan()
+        if name == "before":
+            digest = stages.checkpoint_inputs(self.checkpoint())
+        else:
+            digest = stages.output_hash(self.path("export"))
+        return stages.proof_stage(
+            name,
+            self.recipe,
+            model,
+            digest,
+            self.path("corpus"),
+            dtype=plan["dtype"],
+            threads=plan["threads"],
+        )
+
+    def up_to(self, last: str) -> None:
+        """Bring every stage up to and including `last` up to date."""
+        for number, name in enumerate(ORDER[: ORDER.index(last) + 1], 1):
+            title = f"[{number}/{len(ORDER)}] {name}"
+            if name == "model":
+                checkpoint = self.checkpoint()
+                say(
+                    f"{title}: {checkpoint.name} ({checkpoint.source}, {checkpoint.license or 'licence unknown'})"
+                )
+            elif name == "report":
+                say(title)
+            else:
+                self.records.append(bring(self.path(name), self.stage(name), title))
+            if name == "export":
+                self._publish()
+
+    def dry_run(self) -> list[dict[str, Any]]:
+        """Every stage with what a run would do; nothing is run or fetched."""
+        rows: list[dict[str, Any]] = []
+        known = True
+        for name in ORDER:
+            if name in ("model", "report"):
+                rows.append(
+                    {"stage": name, "state": "looked up" if name == "model" else "written", "key": None}
+                )
+                if name == "model" and known:
+                    self.checkpoint(allow_fetch=False)
+                continue
+            if not known:
+                rows.append({"stage": name, "state": "runs after its inputs", "key": None})
+                continue
+            stage = self.stage(name)
+            known = finished(self.path(name), stage) is not None
+            state = (
+                "up to date" if known else "goes on" if partial_folder(self.path(name)).exists() else "runs"
+            )
+            rows.append({"stage": name, "state": state, "key": stage.key})
+        return rows
+
+    def _publish(self) -> None:
+        """Show the results under plain names beside `stages/`."""
+        for item in sorted(self.path("export").iterdir()):
+            if item.is_dir() or item.suffix == ".gguf":
+                publish(item, self.folder / item.name)
+
+    def finish(self) -> dict[str, Any]:
+        """Run all stages, write report.json, report.html and run.json, and return the report.
+
+        Raises:
+            RunError: an exported file does not agree with what was trained; the report is written and says where.
+        """
+        from codekiln.pipeline.assemble import assemble
+        from codekiln.report import write_report
+
+        self.up_to("report")
+        report = assemble(
+            self.recipe,
+            {name: self.path(name) for name in ORDER},
+            self.checkpoint(),
+            self.plan(),
+            self.records,
+        )
+        write_report(self.folder, report)
+        write_json(
+            self.folder / "run.json",
+            {key: report[key] for key in ("codekiln", "name", "model", "stages", "config", "environment")},
+        )
+        failed = [check["arrow"] for check in report["export"]["checks"] if not check["ok"]]
+        if failed:
+            raise RunError(f"export check failed: {failed[0]}; see {self.folder / 'report.html'}")
+        return report

@@ -1,0 +1,177 @@
+"""What each stage of a recipe reads, depends on and runs. The order stands in `codekiln.pipeline.run`."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+from codekiln.corpus.build import build_corpus
+from codekiln.corpus.sources import build_sources, fingerprint
+from codekiln.modeling.fetch import Checkpoint
+from codekiln.pipeline.runner import Stage, output_hash
+from codekiln.progress import say
+from codekiln.recipe import Recipe
+from codekiln.shards import Dataset, Executor
+from codekiln.shards.store import hash_file, hash_json, read_json, write_json
+
+#: Minutes of training when a recipe gives no budget.
+DEFAULT_MINUTES = 4.0
+
+
+def checkpoint_inputs(checkpoint: Checkpoint) -> str:
+    """Content hash of a checkpoint: weights, configuration and tokenizer, wherever they lie."""
+    sides = {
+        path.name: hash_file(path)
+        for path in sorted(checkpoint.path.iterdir())
+        if path.suffix == ".json" and path.name != "codekiln.json"
+    }
+    return hash_json([checkpoint.sha256, sides])
+
+
+def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
+    """Repositories, folders and archives -> `files` and `skipped`."""
+    config, seed = recipe.sources, recipe.seed
+    return Stage(
+        "sources",
+        1,
+        # What is read counts by its content, not by where it lies.
+        {**config.model_dump(mode="json", exclude={"paths"}), "seed": seed},
+        {"code": fingerprint(config)},
+        lambda work: build_sources(work, config, seed=seed, executor=executor),
+    )
+
+
+def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
+    """`files` -> `signals`, `decisions`, `train`, `heldout`."""
+    config, seed = recipe.corpus, recipe.seed
+    return Stage(
+        "corpus",
+        1,
+        {**config.model_dump(mode="json"), "seed": seed},
+        {"sources": output_hash(sources)},
+        lambda work: build_corpus(work, sources, config, seed=seed, executor=executor),
+    )
+
+
+def plan_stage(recipe: Recipe, checkpoint: Checkpoint, threads: int) -> Stage:
+    """What is decided by measuring this machine, once: dtype, and the tokens that fit into the minutes."""
+    training = recipe.training
+    config: dict[str, Any] = training.model_dump(
+        mode="json", include={"method", "rank", "tokens", "minutes", "dtype"}
+    )
+    config |= {"length": recipe.dataset.length, "threads": threads}
+    config["processor"] = platform.processor() or platform.machine()
+
+    def run(work: Path) -> None:
+        from codekiln.modeling.precision import choose_dtype, measure_gemm
+        from codekiln.training.budget import measure_rate, tokens_for
+
+        dtype, rates = choose_dtype(2.0) if training.dtype == "auto" else (training.dtype, {})
+        plan: dict[str, Any] = {"dtype": dtype, "threads": threads, "tokens": training.tokens}
+        measured: dict[str, Any] = {
+            "gemm_gflops_one_thread": rates,
+            "gemm_gflops": measure_gemm(dtype, 0.5, threads),
+        }
+        if training.tokens is None:
+            say("measuring a training step")
+            rate = measure_rate(
+                checkpoint.path,
+                training,
+                length=recipe.dataset.length,
+                dtype=dtype,
+                threads=threads,
+                seed=recipe.seed,
+            )
+            plan["tokens"] = tokens_for(training.minutes or DEFAULT_MINUTES, rate)
+            measured["tokens_per_second"] = rate
+        write_json(work / "run.json", measured)
+        write_json(work / "plan.json", plan)
+        say(f"{plan['tokens']} training tokens, {dtype}, {threads} threads")
+
+    return Stage("plan", 1, config, {"model": checkpoint_inputs(checkpoint)}, run)
+
+
+def read_plan(folder: Path) -> dict[str, Any]:
+    """dtype, threads and tokens as the plan stage recorded them."""
+    plan: dict[str, Any] = read_json(folder / "plan.json")
+    return plan
+
+
+def proof_stage(
+    name: str, recipe: Recipe, model: Path, model_hash: str, corpus: Path, *, dtype: str, threads: int
+) -> Stage:
+    """Held-out files and a checkpoint folder -> `text` and `generations`."""
+    config, seed = recipe.proof, recipe.seed
+    heldout = Dataset.open(corpus / "heldout")
+
+    def run(work: Path) -> None:
+        from codekiln.evaluation.proof import run_proof
+
+        run_proof(work, model, heldout, config, seed=seed, dtype=dtype, threads=threads)
+
+    settings: dict[str, Any] = config.model_dump(mode="json", exclude={"resamples", "samples"})
+    settings |= {"seed": seed, "dtype": dtype, "threads": threads}
+    return Stage(name, 1, settings, {"heldout": heldout.content_hash, "model": model_hash}, run)
+
+
+def dataset_stage(
+    recipe: Recipe, corpus: Path, checkpoint: Checkpoint, tokens: int, executor: Executor
+) -> Stage:
+    """`train` files -> packed rows, `file` and `repository`."""
+    config, seed = recipe.dataset, recipe.seed
+
+    def run(work: Path) -> None:
+        from codekiln.dataset.build import build_dataset
+
+        build_dataset(work, corpus, checkpoint.path, config, tokens=tokens, seed=seed, executor=executor)
+
+    inputs = {
+        "train": Dataset.open(corpus / "train").content_hash,
+        "tokenizer": hash_file(checkpoint.path / "tokenizer.json"),
+    }
+    return Stage(
+        "dataset", 1, {**config.model_dump(mode="json"), "tokens": tokens, "seed": seed}, inputs, run
+    )
+
+
+def training_stage(recipe: Recipe, dataset: Path, checkpoint: Checkpoint, plan: dict[str, Any]) -> Stage:
+    """Packed rows and a checkpoint -> `adapter/` or `weights.safetensors`, and `metrics.jsonl`."""
+    config, seed, share = recipe.training, recipe.seed, recipe.dataset.repository_share
+
+    def run(work: Path) -> None:
+        from codekiln.training.engine import train
+
+        train(
+            work,
+            checkpoint.path,
+            dataset,
+            config,
+            tokens=plan["tokens"],
+            repository_share=share,
+            dtype=plan["dtype"],
+            threads=plan["threads"],
+            seed=seed,
+            base_model=checkpoint.hub_id or checkpoint.name,
+            revision=checkpoint.revision,
+        )
+
+    settings: dict[str, Any] = config.model_dump(
+        mode="json", exclude={"checkpoint_seconds", "dtype", "minutes", "tokens"}
+    )
+    settings |= {**plan, "repository_share": share, "seed": seed}
+    inputs = {"dataset": output_hash(dataset), "model": checkpoint_inputs(checkpoint)}
+    return Stage("training", 1, settings, inputs, run)
+
+
+def export_stage(recipe: Recipe, training: Path, checkpoint: Checkpoint, threads: int) -> Stage:
+    """Trained tensors -> `model/`, `adapter/`, GGUF files, `checks.json`."""
+    config, name = recipe.export, f"{checkpoint.name}-{recipe.name}"
+
+    def run(work: Path) -> None:
+        from codekiln.pipeline.export import export
+
+        export(work, checkpoint.path, training, gguf=config.gguf, name=name, threads=threads)
+
+    inputs = {"training": output_hash(training), "model": checkpoint_inputs(checkpoint)}
+    return Stage("export", 1, {**config.model_dump(mode="json"), "name": name}, inputs, run)

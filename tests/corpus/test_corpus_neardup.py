@@ -1,0 +1,82 @@
+"""Shingles, signatures and near-duplicate groups against plain definitions and brute force."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from corpus_kit import mutate, plain_jaccard, program
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codekiln.corpus import minhash
+from codekiln.corpus.neardup import near_any, near_groups
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "B", "_x", "9", " ", "\n", "(", "é", "long_word_" * 9, "."]), max_size=60)
+)
+def test_the_numpy_shingler_equals_the_plain_one(pieces):
+    text = "".join(pieces)
+    lowered = "".join(c.lower() if c.isascii() else c for c in text)
+    words = re.findall(r"[a-z0-9_\x80-\U0010ffff]+", lowered)
+    plain = {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
+    found = minhash.shingles(text.encode())
+    assert len(found) == len(plain)
+    assert (np.diff(found.astype(object)) > 0).all()
+    assert (minhash.shingles((" " + text + "\r\n").encode()) == found).all()
+
+
+def test_signatures_estimate_jaccard():
+    text = program(1, 60)
+    for share in (0.005, 0.02, 0.05):
+        other = mutate(text, share, 7)
+        first, second = (minhash.signature(minhash.shingles(t.encode())) for t in (text, other))
+        assert (first == second).mean() == pytest.approx(plain_jaccard(text, other), abs=0.1)
+        exact = minhash.jaccard(minhash.shingles(text.encode()), minhash.shingles(other.encode()))
+        assert exact == pytest.approx(plain_jaccard(text, other))
+
+
+def test_near_duplicates_against_brute_force():
+    texts = []
+    for number in range(60):
+        base = program(number, 8)
+        texts.append(base)
+        texts += [mutate(base, share, number) for share in (0.004, 0.012, 0.03, 0.09) if number % 2]
+    sets = [minhash.shingles(text.encode()) for text in texts]
+    groups = near_groups([minhash.bands(s) for s in sets], lambda numbers: {n: sets[n] for n in numbers}, 0.7)
+    group_of = {member: number for number, members in enumerate(groups) for member in members}
+    near = {0.7: [0, 0], 0.85: [0, 0]}
+    for second in range(len(texts)):
+        for first in range(second):
+            if first // 5 != second // 5 and abs(first - second) > 5:
+                continue
+            similarity = plain_jaccard(texts[first], texts[second])
+            for floor in near:
+                if similarity >= floor:
+                    near[floor][1] += 1
+                    near[floor][0] += first in group_of and group_of.get(first) == group_of.get(second)
+    assert near[0.85][1] >= 30
+    assert near[0.85][0] == near[0.85][1]
+    assert near[0.7][0] >= 0.85 * near[0.7][1]
+    for members in groups:  # each member is truly near another of its group
+        for one in members:
+            assert max(plain_jaccard(texts[one], texts[two]) for two in members if two != one) >= 0.7
+
+
+def test_leaks_are_found_exactly_where_the_banding_is_blind():
+    held = [program(number, 8) for number in range(10)]
+    others = [mutate(text, share, 3) for text in held for share in (0.01, 0.03, 0.05, 0.08)]
+    others += [program(900, 8), "", "two words"]
+    shingled = [minhash.shingles(text.encode()) for text in held]
+    found = near_any(shingled, [(n, minhash.shingles(text.encode())) for n, text in enumerate(others)], 0.7)
+    scores = {
+        n: max((plain_jaccard(text, one), -m) for m, one in enumerate(held)) for n, text in enumerate(others)
+    }
+    assert {n: (m, pytest.approx(j)) for n, (m, j) in found.items()} == {
+        n: (-m, pytest.approx(j)) for n, (j, m) in scores.items() if j >= 0.7
+    }
+    assert 5 < len(found) < len(others)
+    assert near_any([], [(0, shingled[0])], 0.7) == {}

@@ -1,0 +1,93 @@
+"""Sources that are wrong, odd or unreadable."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from corpus_kit import reasons, repository, rows, sources, write
+
+from codekiln.errors import UserError
+
+HELLO = "print('hello')\n"
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "message"),
+    [
+        (lambda p: p / "nowhere", {}, "does not exist"),
+        (lambda p: write(p / "e", {}) / "e", {}, "does not exist"),
+        (lambda p: write(p / "b", {"a.png": b"\x89PNG\0", "b.gif": b"GIF\0"}), {}, "2 binary"),
+        (lambda p: write(p / "u", {"a.py": b"\xff\xfe"}), {}, "1 not UTF-8"),
+        (lambda p: write(p / "g", {"a.py": HELLO}), {"revision": "HEAD"}, "not in a git repository"),
+        (lambda p: repository(p / "r", {"a.py": HELLO}), {"revision": "no-such"}, "no revision 'no-such'"),
+        (lambda p: repository(p / "o", {"a.py": HELLO}), {"revision": "--all"}, "no revision '--all'"),
+        (lambda p: write(p / "z", {"a.zip": b"PK nonsense"}) / "a.zip", {}, "not a readable archive"),
+        (lambda p: write(p / "l", {"a.py": HELLO}), {"languages": ("pyhton",)}, "unknown pyhton"),
+    ],
+)
+def test_mistakes_get_one_line(tmp_path, make, settings, message):
+    path = make(tmp_path)
+    with pytest.raises(UserError, match=message) as raised:
+        sources(tmp_path / "out", path, **settings)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_empty_folder_says_so(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="it is empty"):
+        sources(tmp_path / "out", tmp_path / "empty")
+
+
+def test_unreadable_files_and_folders_are_recorded(tmp_path, monkeypatch):
+    folder = write(tmp_path / "x", {"a.py": HELLO, "locked.py": HELLO, "shut/b.py": HELLO})
+    # root reads everything, so a path with the answer of a locked one stands in for it
+    opened, scanned = os.open, os.scandir
+
+    def open_(path, *rest, **named):
+        if str(path).endswith("locked.py"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *rest, **named)
+
+    def scandir(path="."):
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied")
+        return scanned(path)
+
+    monkeypatch.setattr(os, "open", open_)
+    monkeypatch.setattr(os, "scandir", scandir)
+    out = sources(tmp_path, folder)
+    assert set(rows(out / "files")) == {"a.py"}
+    assert reasons(out / "skipped") == {
+        "locked.py": "unreadable (Permission denied)",
+        "shut/": "unreadable (Permission denied)",
+    }
+
+
+def test_a_huge_file_is_never_read(tmp_path):
+    folder = write(tmp_path / "x", {"a.py": HELLO})
+    with open(folder / "huge.py", "wb") as stream:
+        stream.truncate(2 * 1024**3)
+    out = sources(tmp_path, folder)
+    assert reasons(out / "skipped") == {"huge.py": "too large"}
+    assert rows(out / "skipped")["huge.py"]["size"] == 2 * 1024**3
+
+
+def test_odd_file_names(tmp_path):
+    folder = write(tmp_path / "x", {"ünï.py": HELLO, "new\nline.py": HELLO, "sp ace.py": "x = 1\n"})
+    (folder / os.fsdecode(b"bad\xff.py")).write_text(HELLO)
+    out = sources(tmp_path / "out", folder)
+    assert set(rows(out / "files")) == {"ünï.py", "sp ace.py"}
+    assert reasons(out / "skipped") == dict.fromkeys(
+        ["bad\\xff.py", "new\\x0aline.py"], "path is not printable UTF-8"
+    )
+
+
+def test_odd_file_names_in_git(tmp_path):
+    repo = repository(
+        tmp_path / "g", {"ünï.py": HELLO, "new\nline.py": HELLO, os.fsdecode(b"bad\xff.py"): HELLO}
+    )
+    for settings in ({}, {"revision": "HEAD"}):
+        out = sources(tmp_path / str(len(settings)), repo, **settings)
+        assert set(rows(out / "files")) == {"ünï.py"}
+        assert set(reasons(out / "skipped")) == {"bad\\xff.py", "new\\x0aline.py"}
