@@ -18,15 +18,15 @@ from codekiln.shards import Dataset
 from codekiln.shards.tables import GENERATIONS, TEXT_SCORES
 
 CONFIG = ProofConfig(
-    line_probes=10,
-    block_probes=5,
-    text_tokens=600,
-    text_window=128,
+    line_probes=8,
+    block_probes=3,
+    text_tokens=330,
+    text_window=64,
     prefix_tokens=48,
     suffix_tokens=24,
-    line_new_tokens=32,
-    block_new_tokens=64,
-    batch_size=3,
+    line_new_tokens=16,
+    block_new_tokens=32,
+    batch_size=4,
     resamples=500,
     samples=4,
 )
@@ -88,18 +88,18 @@ def test_both_datasets_hold_what_was_asked(proofs: tuple[Path, Path], library) -
     assert text.table().schema.names == TEXT_SCORES.names
     assert generations.table().schema.names == GENERATIONS.names
     rows = list(generations.rows())
-    assert sorted(row["kind"] for row in rows) == ["block"] * 5 + ["line"] * 10
-    assert len({row["id"] for row in rows}) == 15
+    assert sorted(row["kind"] for row in rows) == ["block"] * 3 + ["line"] * 8
+    assert len({row["id"] for row in rows}) == 11
     contents = {path: content for path, _, content in library}
     for row in rows:
         assert row["prefix"] + row["reference"] + row["suffix"] in contents[row["path"]]
         assert row["completion"].startswith(row["truncated"])
-        assert row["new_tokens"] <= (64 if row["kind"] == "block" else 32)
-        assert row["stopped"] or row["new_tokens"] == (64 if row["kind"] == "block" else 32)
+        assert row["new_tokens"] <= (32 if row["kind"] == "block" else 16)
+        assert row["stopped"] or row["new_tokens"] == (32 if row["kind"] == "block" else 16)
         assert row["reference_bytes"] == len(row["reference"].encode())
         assert row["nll_bits"] > 0
     assert {row["path"] for row in text.rows()} == set(contents)
-    assert 400 <= sum(row["tokens"] for row in text.rows()) <= 600
+    assert 240 <= sum(row["tokens"] for row in text.rows()) <= 330
 
 
 def test_a_second_run_elsewhere_gives_the_same_bytes(
@@ -210,7 +210,7 @@ def test_samples_are_the_same_places_whatever_the_outcome(proofs: tuple[Path, Pa
     assert [s["id"] for s in chosen] == [s["id"] for s in samples(*reversed(proofs), 4, 5)]
     assert [s["before"] for s in chosen] == [s["after"] for s in samples(*reversed(proofs), 4, 5)]
     assert samples(*proofs, 2, 5) == chosen[:2]
-    assert len(samples(*proofs, 99, 5)) == 15
+    assert len(samples(*proofs, 99, 5)) == 11
     assert set(chosen[0]["before"]) == {"completion", "truncated", "stopped", "exact"}
 
 

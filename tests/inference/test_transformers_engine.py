@@ -67,16 +67,22 @@ def test_score_needs_context_only_for_a_target(engine) -> None:
         engine.score([([], [1])])
 
 
+def cut_at(ids: list[int], stops: frozenset[int]) -> tuple[list[int], str]:
+    first = next((i for i, token in enumerate(ids) if token in stops), None)
+    return (ids, "length") if first is None else (ids[:first], "stop")
+
+
 def test_completion_equals_plain_generate_in_the_order_of_the_prompts(engine, oracle) -> None:
-    prompts = [random_ids(length, length) for length in (17, 1, 60, 3, 17, 33, 2, 9, 28, 5, 41)]
-    # A token that the model does write becomes a stop token, so that rows end at different steps.
-    free = [plain_generate(oracle, prompt, 24, frozenset())[0] for prompt in prompts]
-    stops = frozenset({free[0][5], free[3][0], free[6][11]})
-    got = engine.complete(prompts, 24, stops)
-    expected = [plain_generate(oracle, prompt, 24, stops) for prompt in prompts]
+    prompts = [random_ids(length, length) for length in (17, 1, 60, 3, 17, 33, 2, 9, 28)]
+    free = [plain_generate(oracle, prompt, 14, frozenset({END}))[0] for prompt in prompts]
+    # Tokens that the model does write become stop tokens, so that rows end at different steps.
+    stops = frozenset({END, free[0][5], free[3][0], free[6][11]})
+    got = engine.complete(prompts, 14, stops)
+    expected = [cut_at(ids, stops) for ids in free]
     assert [(list(c.token_ids), c.finish_reason) for c in got] == expected
     assert {reason for _, reason in expected} == {"stop", "length"}
     assert len({len(ids) for ids, _ in expected}) > 2
+    assert plain_generate(oracle, prompts[0], 14, stops) == expected[0]
 
 
 def test_a_stop_at_the_last_allowed_token_counts_as_stopped(engine, oracle) -> None:

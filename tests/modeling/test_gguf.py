@@ -144,6 +144,7 @@ def test_llama_cpp_stops_where_a_fim_middle_ends(
     assert llama_greedy(write_gguf(folder, tmp_path / "end.gguf", "f16"), [hole], 4) == expected
 
 
+@pytest.mark.slow
 def test_our_reader_finds_what_the_library_finds(
     exported: dict[str, Path], metadata: dict[str, tuple]
 ) -> None:
@@ -151,9 +152,10 @@ def test_our_reader_finds_what_the_library_finds(
     assert ours == {key: value for key, (value, _) in metadata.items() if not key.startswith("GGUF.")}
 
 
-def test_the_metadata_names_every_end_and_every_fim_token(metadata: dict[str, tuple]) -> None:
+def test_the_metadata_names_every_end_and_every_fim_token(exported: dict[str, Path]) -> None:
+    metadata = read_gguf(exported["f16"]).metadata
     found = {
-        key: metadata[f"tokenizer.ggml.{key}_token_id"][0]
+        key: metadata[f"tokenizer.ggml.{key}_token_id"]
         for key in (
             "eos",
             "eot",
@@ -174,8 +176,8 @@ def test_the_metadata_names_every_end_and_every_fim_token(metadata: dict[str, tu
         "fim_rep": 151663,
         "fim_sep": 151664,
     }
-    tokens = metadata["tokenizer.ggml.tokens"][0]
-    types = metadata["tokenizer.ggml.token_type"][0]
+    tokens = metadata["tokenizer.ggml.tokens"]
+    types = metadata["tokenizer.ggml.token_type"]
     assert len(tokens) == len(types) == 151_936
     assert (tokens[151659], types[151659]) == ("<|fim_prefix|>", 3)
     assert (tokens[151657], types[151657]) == ("<tool_call>", 4)
@@ -192,6 +194,7 @@ def test_the_same_folder_gives_the_same_bytes_and_leaves_nothing_beside(
     assert [path.name for path in again.parent.iterdir()] == ["x.gguf"]
 
 
+@pytest.mark.slow
 def test_a_head_stored_at_another_precision_is_tied_again_from_the_better_copy(
     pico_checkpoint: Path, metadata: dict[str, tuple], tmp_path: Path
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_head_stored_at_another_precision_is_tied_again_from_the_better_copy(
     assert difference < 0.01 * np.abs(rows).max()
 
 
+@pytest.mark.slow
 def test_an_untied_head_stays_untied(
     pico_checkpoint: Path, exported: dict[str, Path], tmp_path: Path
 ) -> None:

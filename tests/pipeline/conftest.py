@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from pipeline_kit import git
 
 MODULES = ("textwrap", "heapq", "bisect", "shlex", "string", "copy", "fnmatch", "glob", "sched", "calendar", "cmd", "csv")
 
@@ -21,13 +19,6 @@ training: {{tokens: 1500, rank: 4, batch_tokens: 256, learning_rate: 1.0e-3, che
 proof: {{line_probes: 4, block_probes: 2, text_tokens: 400, text_window: 128, prefix_tokens: 48, suffix_tokens: 24,
   line_new_tokens: 4, block_new_tokens: 6, resamples: 200, samples: 3}}
 """
-
-
-def git(folder: Path, *arguments: str, **environment: str) -> None:
-    identity = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **identity, **environment}
-    )
 
 
 @pytest.fixture(scope="session")
@@ -56,18 +47,3 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, repository: Path, pico_chec
     path = tmp_path_factory.mktemp("recipe") / "pico.yaml"
     path.write_text(RECIPE.format(source=repository, model=pico_checkpoint))
     return path
-
-
-def codekiln(*arguments: str | Path, check: int | None = 0, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """The real command in a process of its own; a traceback is a failure whatever the exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "codekiln", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    if check is not None:
-        assert done.returncode == check, done.stderr
-    return done

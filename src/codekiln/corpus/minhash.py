@@ -59,7 +59,7 @@ _TABLES: list[Hashes] = [np.empty(0, np.uint64)] * 2
 def _powers(count: int) -> tuple[Hashes, Hashes]:
     """Powers of the base and of its inverse, at least `count` of each."""
     if len(_TABLES[0]) < count:
-        size = max(count, 1 << 16)
+        size = max(count, 2 * len(_TABLES[0]), 1 << 16)
         for number, base in enumerate((_BASE, _INVERSE)):
             _TABLES[number] = np.cumprod(np.full(size, base, dtype=np.uint64), dtype=np.uint64)
     return _TABLES[0], _TABLES[1]

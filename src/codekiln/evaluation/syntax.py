@@ -6,23 +6,10 @@ Rows count lines from 0, split at "\\n".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-#: Languages whose grammar has another name.
-_GRAMMARS = {
-    "c++": "cpp",
-    "c#": "csharp",
-    "common-lisp": "commonlisp",
-    "emacs-lisp": "elisp",
-    "f#": "fsharp",
-    "objectc++": "objc",
-    "protocol-buffer": "proto",
-    "restructuredtext": "rst",
-    "shell": "bash",
-    "systemverilog": "verilog",
-    "visual-basic": "vb",
-}
+from codekiln.fim import grammar_of
+
 _BODY_FIELDS = ("body", "consequence", "alternative")
 #: Owners of bodies that hold declarations rather than steps.
 _DECLARATIONS = ("class", "struct", "interface", "enum", "impl", "trait", "module", "namespace", "object")
@@ -50,23 +37,15 @@ def outline(text: str, language: str) -> Outline:
     comments = {row for row, line in enumerate(lines) if _looks_like_comment(line, language)}
     blocks: set[Rows] = set()
     data = text.encode("utf-8")
-    parser = _parser(_GRAMMARS.get(language.lower(), language.lower()))
-    if parser is not None and len(data) <= _PARSE_BYTES:
-        found, blocks = _walk(parser.parse(data), lines)
+    grammar = grammar_of(language.lower())
+    if grammar and len(data) <= _PARSE_BYTES:
+        from tree_sitter_language_pack import get_parser
+
+        found, blocks = _walk(get_parser(grammar).parse(data), lines)  # type: ignore[arg-type]
         comments |= found
     if not blocks:
         blocks = set(_indented(lines))
     return Outline(frozenset(comments), tuple(sorted(blocks)))
-
-
-@cache
-def _parser(name: str) -> Any:
-    from tree_sitter_language_pack import get_parser
-
-    try:
-        return get_parser(name)  # type: ignore[arg-type]
-    except LookupError:
-        return None
 
 
 def _walk(tree: Any, lines: list[str]) -> tuple[set[int], set[Rows]]:

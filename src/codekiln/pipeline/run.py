@@ -14,7 +14,7 @@ from codekiln.pipeline.runner import Stage, bring, finished, partial_folder, pub
 from codekiln.progress import say
 from codekiln.recipe import Recipe
 from codekiln.shards import LocalExecutor
-from codekiln.shards.store import write_json
+from codekiln.shards.store import read_json, write_json
 
 #: Stages in the order of a run.
 ORDER = ("sources", "corpus", "model", "plan", "before", "dataset", "training", "export", "after", "report")
@@ -144,6 +144,7 @@ class Run:
             self.records,
         )
         write_report(self.folder, report)
+        report = read_json(self.folder / "report.json")
         write_json(
             self.folder / "run.json",
             {key: report[key] for key in ("codekiln", "name", "model", "stages", "config", "environment")},

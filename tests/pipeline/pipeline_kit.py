@@ -1,0 +1,48 @@
+"""What the pipeline's tests share: the real command, real git, and hashes of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+def git(folder: Path, *arguments: str, **environment: str) -> None:
+    identity = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **identity, **environment}
+    )
+
+
+def codekiln(*arguments: str | Path, check: int | None = 0, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """The real command in a process of its own; a traceback is a failure whatever the exit code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "codekiln", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, done.stderr
+    return done
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What a run has to reproduce: every output hash, the exported files, and the metrics of the report."""
+    report = json.loads((folder / "report.json").read_text())
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.parts[0] != "stages" and name.name not in ("report.json", "report.html", "run.json"):
+            files[str(name)] = hashlib.sha256(path.read_bytes()).hexdigest()
+    files.pop(".lock", None)
+    return {
+        "stages": {row["stage"]: row["output_hash"] for row in report["stages"]},
+        "files": files,
+        "metrics": report["metrics"],
+    }
