@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 def git(folder: Path, *arguments: str, **environment: str) -> None:
     identity = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -46,3 +50,39 @@ def results(folder: Path) -> dict[str, Any]:
         "files": files,
         "metrics": report["metrics"],
     }
+
+
+def start(log: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    """Start the real command in a process group of its own; what it prints goes to `log`."""
+    with open(log, "wb") as stream:
+        return subprocess.Popen(
+            [sys.executable, "-m", "codekiln", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a process that `start` started and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def group(leader: int) -> list[str]:
+    """Command lines of the living processes of a process group."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Unfinished work below a run's folder: nothing of it may be there when the run has ended well."""
+    patterns = ("*.partial", "*.tmp", "*.old", "state-*", "*.documents", "shuffle")
+    return sorted(str(path.relative_to(folder)) for pattern in patterns for path in folder.rglob(pattern))

@@ -47,7 +47,8 @@ def test_the_run_delivers_every_file_and_figure(finished: tuple[Path, dict[str, 
         assert difference["value"] == pytest.approx(after["value"] - before["value"], abs=1e-9)
         assert difference["low"] <= difference["value"] <= difference["high"]
     assert report["metrics"]["difference"]["bits_per_byte"]["value"] != 0
-    assert all(check["ok"] for check in report["export"]["checks"]) and len(report["export"]["checks"]) == 4
+    assert all(check["ok"] for check in report["export"]["checks"])
+    assert len(report["export"]["checks"]) == 4
     assert report["training"]["tokens"] >= 1500
     assert len(report["samples"]) == 3
 
@@ -73,7 +74,9 @@ def test_held_out_files_never_train(finished: tuple[Path, dict[str, Any], str]) 
     for level in ("file", "repository"):
         for row in Dataset.open(stages / "dataset" / level).rows(["documents"]):
             seen |= {name for document in row["documents"] for name in document.split("\n")}
-    assert heldout and seen and not {name.split("#")[0] for name in seen} & heldout
+    assert heldout
+    assert seen
+    assert not {name.split("#")[0] for name in seen} & heldout
 
 
 def test_a_second_run_makes_nothing_again(finished: tuple[Path, dict[str, Any], str], recipe: Path) -> None:
@@ -93,7 +96,8 @@ def test_a_changed_threshold_runs_only_what_depends_on_it(
     plan = json.loads(run(recipe, finished[0], "--dry-run", "--json", "--set", "dataset.fim_rate=0.9").stdout)
     states = {row["stage"]: row["state"] for row in plan["stages"]}
     assert [states[name] for name in ("sources", "corpus", "plan", "before")] == ["up to date"] * 4
-    assert states["dataset"] == "runs" and states["training"] == states["after"] == "runs after its inputs"
+    assert states["dataset"] == "runs"
+    assert states["training"] == states["after"] == "runs after its inputs"
 
 
 def test_transformers_peft_and_llama_cpp_load_what_was_exported(finished: tuple[Path, dict[str, Any], str]) -> None:
@@ -120,7 +124,8 @@ def test_a_second_run_in_the_folder_is_refused(finished: tuple[Path, dict[str, A
     with open(finished[0] / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(recipe, finished[0], check=2)
-    assert done.stderr.count("\n") == 1 and "another run" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "another run" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -133,7 +138,7 @@ def test_a_second_run_in_the_folder_is_refused(finished: tuple[Path, dict[str, A
         (["--split", "time", "--source", "{plain}"], 2, "git"),
         (["--source", "{empty}"], 2, "no "),
         (["--source", "{binary}"], 2, "no "),
-        (["--source", "{single}"], 2, "single"),
+        (["--source", "{single}"], 2, "only one file"),
     ],
 )
 def test_a_mistake_gets_one_line(
@@ -149,21 +154,23 @@ def test_a_mistake_gets_one_line(
     given = [argument.format(**places) for argument in arguments]
     done = run(recipe, tmp_path / "run", *given, check=code)
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("codekiln: error: ") and words in last
+    assert last.startswith("codekiln: error: ")
+    assert words in last
     assert done.stdout == ""
 
 
 def test_full_training_runs_too(recipe: Path, tmp_path: Path) -> None:
     done = run(recipe, tmp_path / "full", "--set", "training.method=full", "--set", "export.gguf=[]", "--json")
     report = json.loads(done.stdout)
-    assert report["training"]["method"] == "full" and not (tmp_path / "full/adapter").exists()
+    assert report["training"]["method"] == "full"
+    assert not (tmp_path / "full/adapter").exists()
     assert all(check["ok"] for check in report["export"]["checks"])
 
 
 def test_stages_as_commands_give_the_runs_hashes(
     finished: tuple[Path, dict[str, Any], str], recipe: Path, repository: Path, pico_checkpoint: Path, tmp_path: Path
 ) -> None:
-    folder, report, _ = finished
+    _folder, report, _ = finished
     expected = {row["stage"]: row["output_hash"] for row in report["stages"]}
     common = ("--recipe", recipe)
     codekiln("corpus", "build", repository, "-o", tmp_path / "c", *common, "--workers", "2")

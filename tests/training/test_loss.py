@@ -40,4 +40,5 @@ def test_bf16_sums_in_fp32() -> None:
 def test_no_live_position_gives_zero() -> None:
     hidden = torch.randn(0, 8, requires_grad=True)
     total, each = linear_cross_entropy(hidden, torch.randn(10, 8), torch.zeros(0, dtype=torch.int64))
-    assert float(total) == 0 and len(each) == 0
+    assert float(total) == 0
+    assert len(each) == 0

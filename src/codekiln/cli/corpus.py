@@ -50,7 +50,7 @@ def build(
         Path(output),
         LocalExecutor(workers),
     )
-    with locked(folder):
+    with locked(folder, loaded.sources.paths):
         bring(folder / "sources", sources_stage(loaded, executor))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", executor))
     summary = summarize(folder / "sources", folder / "corpus")

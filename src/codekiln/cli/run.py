@@ -84,7 +84,7 @@ def run(
         lines = table([[row["stage"], row["state"]] for row in rows], headers=("stage", "state"))
         emit({"recipe": loaded.name, "folder": str(folder), "stages": rows}, as_json, lines)
         return
-    with locked(folder):
+    with locked(folder, loaded.sources.paths):
         if until is not None:
             work.up_to(until)
             emit({"folder": str(folder), "stages": work.records}, as_json, [f"{folder}: done up to {until}"])

@@ -24,8 +24,8 @@ from codekiln.errors import UserError
 from codekiln.fim import document_rng
 from codekiln.progress import say
 from codekiln.shards import Dataset, Executor, Stage
-from codekiln.shards.kernel import build
-from codekiln.shards.store import MANIFEST, read_json, read_shard
+from codekiln.shards.kernel import build, holds
+from codekiln.shards.store import read_shard
 from codekiln.shards.tables import SEQUENCES
 
 VERSION = 1
@@ -123,7 +123,7 @@ def _build_level(
         {"corpus": level.corpus_hash, "tokenizer": level.fingerprint},
         level.seed,
     )
-    if not _is_finished(out, stage.key):
+    if not holds(out, stage):
         cells = level_cells(level, files) if budget else []
         documents, rows = _enough_rows(temporary, stage, level, files, cells, budget, executor)
         counters = {
@@ -143,10 +143,6 @@ def _build_level(
         sizes = [len(task.rows) for task in tasks]
         build(out, stage, SEQUENCES, gather_rows, tasks, executor=executor, unit="rows", sizes=sizes)
     shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _is_finished(out: Path, key: str) -> bool:
-    return (out / MANIFEST).exists() and (out / "key.json").exists() and read_json(out / "key.json") == key
 
 
 def _enough_rows(

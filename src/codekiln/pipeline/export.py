@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from codekiln import formats
 from codekiln.modeling.checkpoint import load_model, merge_adapter, replace_weights
 from codekiln.modeling.tokenizer import load_tokenizer
+from codekiln.pipeline.runner import release_memory
 from codekiln.shards.store import write_json
 
 if TYPE_CHECKING:
@@ -73,15 +73,18 @@ def export(
         replace_weights(checkpoint, weights, model)
         trained = _full_logits(checkpoint, weights, prompts)
         what = "trained weights -> checkpoint"
-    checks = [_check_merged(what, trained, merged := _own_logits(model, prompts), prompts)]
+    release_memory()
+    merged = _own_logits(model, prompts)
+    release_memory()
+    checks = [_check_merged(what, trained, merged, prompts)]
     checks.append(_check_transformers(model, merged, prompts))
     del trained, merged
-    gc.collect()
+    release_memory()
     files: dict[str, Path] = {
         kind: write_gguf(model, work / f"model-{kind}.gguf", kind, name=name) for kind in gguf
     }
     reference = hf_greedy(model, prompts, _NEW_TOKENS) if files else []
-    gc.collect()
+    release_memory()
     for kind, path in files.items():
         agreement = compare(reference, llama_greedy(path, prompts, _NEW_TOKENS, threads=1))
         tied = agreement.narrowest is None or agreement.narrowest <= _TIES[kind]
@@ -175,7 +178,9 @@ def _check_transformers(folder: Path, own: list[Tensor], prompts: list[list[int]
     """The written checkpoint means the same to transformers; its head is tied where the base checkpoint's is."""
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
         theirs = [model(torch.tensor([prompt])).logits[0] for prompt in prompts]

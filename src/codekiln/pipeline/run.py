@@ -10,12 +10,14 @@ from typing import Any
 from codekiln.errors import RunError
 from codekiln.modeling.fetch import Checkpoint, resolve
 from codekiln.pipeline import stages
-from codekiln.pipeline.runner import Stage, bring, finished, partial_folder, publish
+from codekiln.pipeline.runner import Stage, bring, finished, partial_folder, publish, withdraw
 from codekiln.progress import say
 from codekiln.recipe import Recipe
 from codekiln.shards import LocalExecutor
 from codekiln.shards.store import read_json, write_json
 
+#: What the export stage may hold and the run's folder shows.
+RESULTS = ("model", "adapter", "model-f16.gguf", "model-q8_0.gguf")
 #: Stages in the order of a run.
 ORDER = ("sources", "corpus", "model", "plan", "before", "dataset", "training", "export", "after", "report")
 
@@ -121,10 +123,13 @@ class Run:
         return rows
 
     def _publish(self) -> None:
-        """Show the results under plain names beside `stages/`."""
-        for item in sorted(self.path("export").iterdir()):
-            if item.is_dir() or item.suffix == ".gguf":
-                publish(item, self.folder / item.name)
+        """Show the results under plain names beside `stages/`; those of an earlier recipe go."""
+        for name in RESULTS:
+            item = self.path("export") / name
+            if item.exists():
+                publish(item, self.folder / name)
+            else:
+                withdraw(self.folder / name)
 
     def finish(self) -> dict[str, Any]:
         """Run all stages, write report.json, report.html and run.json, and return the report.

@@ -7,22 +7,26 @@ sibling `NAME.partial`, where it finds its own unfinished work after a kill, and
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import fcntl
+import gc
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codekiln.errors import UserError
+from codekiln.errors import RunError, UserError
 from codekiln.progress import format_duration, say
 from codekiln.shards.kernel import replace_folder
-from codekiln.shards.store import disk_errors, hash_file, hash_json, read_json, write_json
+from codekiln.shards.store import disk_errors, hash_file, hash_json, read_json, write_bytes, write_json
 
 RECORD = "stage.json"
+LOCK = ".lock"
 #: Files that tell of one execution (timings, host) and so are no part of an output's hash.
 UNHASHED = frozenset({RECORD, "run.json", "claim.json"})
 
@@ -53,7 +57,7 @@ def finished(folder: Path, stage: Stage) -> dict[str, Any] | None:
     """The record of a stage's output when it stands whole in `folder` under this key, else None."""
     if not (folder / RECORD).exists():
         return None
-    record: dict[str, Any] = read_json(folder / RECORD)
+    record = read_record(folder)
     if record["key"] != stage.key:
         return None
     for name, (size, _) in record["files"].items():
@@ -63,11 +67,25 @@ def finished(folder: Path, stage: Stage) -> dict[str, Any] | None:
     return record
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """The stage.json of a folder.
+
+    Raises:
+        RunError: it is missing or broken.
+    """
+    record: Any = read_json(folder / RECORD)
+    shape = {"key": str, "output_hash": str, "files": dict, "seconds": float | int}
+    if not isinstance(record, dict) or any(not isinstance(record.get(key), kind) for key, kind in shape.items()):
+        raise RunError(f"{folder / RECORD} is not what codekiln wrote; delete {folder} and run again")
+    return record
+
+
 def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
     """Bring a stage's output in `folder` up to date; returns its record, with `cached`."""
     title = title or stage.name
     record = finished(folder, stage)
     if record is not None:
+        shutil.rmtree(folder.with_name(folder.name + ".old"), ignore_errors=True)
         say(f"{title}: up to date")
         return {**record, "cached": True}
     say(title)
@@ -81,6 +99,8 @@ def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
     write_json(claim, stage.key)
     if not (work / RECORD).exists():
         stage.run(work)
+        for path in work.rglob("*.tmp"):  # a kill while a file was written leaves its beginning
+            path.unlink()
         files = folder_files(work)
         write_json(
             work / RECORD,
@@ -95,10 +115,18 @@ def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
                 "seconds": round(time.monotonic() - begun, 3),
             },
         )
-    made: dict[str, Any] = read_json(work / RECORD)
+    made = read_record(work)
     replace_folder(work, folder)
     say(f"{title}: done in {format_duration(made['seconds'])}")
     return {**made, "cached": False}
+
+
+def release_memory() -> None:
+    """Give a finished stage's memory back: one stage's model must not stand beside the next one's."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        # glibc keeps freed blocks below 32 MB, which is most of a model's weights.
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def partial_folder(folder: Path) -> Path:
@@ -114,7 +142,7 @@ def output_hash(folder: Path) -> str:
     """
     if not (folder / RECORD).exists():
         raise UserError(f"{folder} is not the output of a finished codekiln stage: it has no {RECORD}")
-    return str(read_json(folder / RECORD)["output_hash"])
+    return str(read_record(folder)["output_hash"])
 
 
 def folder_files(folder: Path) -> dict[str, tuple[int, str]]:
@@ -127,17 +155,21 @@ def folder_files(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, sources: Sequence[str] = ()) -> Iterator[None]:
     """Hold a folder for writing; a second process that wants the same one is refused.
 
+    The folder gets a .gitignore over all that is in it, so that a run inside a repository is no part of its code.
+
+    Args:
+        sources: paths that are read; the folder may lie in one of them, but not hold one.
+
     Raises:
-        UserError: the path is a file, or another process works there.
+        UserError: the path is a file, holds a source or somebody else's files, or another process works there.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give a folder with -o")
+    _check_folder(folder, sources)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,23 +179,47 @@ def locked(folder: Path) -> Iterator[None]:
                 f"another run (process {owner}) works in {folder}; wait for it or give another folder with -o"
             ) from None
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        with disk_errors(folder):
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        if not (folder / ".gitignore").exists():
+            write_bytes(folder / ".gitignore", b"*\n")
         yield
     finally:
         os.close(lock)
 
 
+def _check_folder(folder: Path, sources: Sequence[str]) -> None:
+    for place in (folder, *folder.parents):
+        if os.path.lexists(place):
+            if not place.is_dir():
+                raise UserError(f"{place} is a file; give a folder with -o")
+            break
+    place = Path(os.path.realpath(folder))
+    for source in sources:
+        if Path(os.path.realpath(os.path.expanduser(source))).is_relative_to(place):
+            raise UserError(f"{folder} holds the source {source}; give a folder of its own with -o")
+    with disk_errors(folder):
+        names = set(os.listdir(folder)) if folder.exists() else set()
+    if LOCK not in names and names - {"lost+found", ".gitignore"}:
+        raise UserError(f"{folder} holds files that are not codekiln's; give a new or empty folder with -o")
+
+
 def publish(source: Path, target: Path) -> None:
     """Show a stage's file or folder under a plain name: hard links, or copies where links are not possible."""
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(target)
-    else:
-        target.unlink(missing_ok=True)
+    withdraw(target)
     with disk_errors(target):
         if source.is_dir():
             shutil.copytree(source, target, copy_function=_link)
         else:
             _link(str(source), str(target))
+
+
+def withdraw(target: Path) -> None:
+    """Remove what `publish` put there, if anything."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
 
 
 def _link(source: str, target: str) -> str:

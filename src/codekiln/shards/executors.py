@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from codekiln.errors import RunError
 
 
-def _leave_ctrl_c() -> None:
-    """A worker leaves Ctrl-C to the main process, which ends the pool."""
+def _start_worker() -> None:
+    """A worker leaves Ctrl-C to the main process, which ends the pool, and ends itself when that one is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    # Nothing else tells: a pool's worker whose main process was killed waits for tasks forever, or goes on
+    # writing where the next run has begun.
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold back Ctrl-C while workers are started, so that none is interrupted before it has learnt to ignore it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # Started by the first worker otherwise; its start would let Ctrl-C through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Executor(Protocol):
@@ -41,8 +71,9 @@ class LocalExecutor:
             return
         # "spawn": a fork would copy the locks of threads that torch or Arrow have started.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.workers, len(tasks)), context, initializer=_leave_ctrl_c) as pool:
-            futures = {pool.submit(function, task): number for number, task in enumerate(tasks)}
+        with ProcessPoolExecutor(min(self.workers, len(tasks)), context, initializer=_start_worker) as pool:
+            with _ctrl_c_held():
+                futures = {pool.submit(function, task): number for number, task in enumerate(tasks)}
             try:
                 for future in as_completed(futures):
                     yield futures[future], future.result()

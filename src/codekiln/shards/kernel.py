@@ -84,11 +84,11 @@ def build(
     Raises:
         RunError: the disk is full, a worker died, or the folder cannot be written.
     """
-    if _holds(out, stage):
+    if holds(out, stage):
         return Dataset.open(out)
     work = out.with_name(out.name + ".partial")
     _claim(work, stage)
-    if _holds(work, stage):
+    if holds(work, stage):
         return _finish(work, out)
     infos: dict[int, ShardInfo] = {}
     for number in range(len(tasks)):
@@ -146,7 +146,7 @@ def regroup(
     The partition of a row is a hash of its key modulo `partitions`, so it depends on neither the number of
     input shards nor the executor.
     """
-    if _holds(out, stage):
+    if holds(out, stage):
         return Dataset.open(out)
     work = out.with_name(out.name + ".partial")
     _claim(work, stage)
@@ -173,7 +173,7 @@ def replace_folder(new: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _holds(folder: Path, stage: Stage) -> bool:
+def holds(folder: Path, stage: Stage) -> bool:
     """Whether a folder holds the finished dataset of a stage: its manifest names all that the key is made of."""
     if not (folder / MANIFEST).exists():
         return False
@@ -191,7 +191,7 @@ def _finish(work: Path, out: Path) -> Dataset:
 
 def _claim(work: Path, stage: Stage) -> None:
     """Open the work folder for a stage; leftovers of another key are thrown away."""
-    if _holds(work, stage):
+    if holds(work, stage):
         return
     mark = work / "claim.json"
     if work.exists() and ((work / MANIFEST).exists() or not mark.exists() or read_json(mark) != stage.key):

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from codekiln.errors import RunError, UserError, one_line
 from codekiln.shards.tables import schema_name, schema_version
 
 MANIFEST = "manifest.json"
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 ROW_GROUP = 4096
 
 
@@ -74,14 +76,28 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a refused write into one line that names the path."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        code = _errno(error)
+        if code in (errno.ENOSPC, errno.EDQUOT):
             raise RunError(
                 f"no space left on the disk while writing {path}; free some and run the same command again to go on"
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise RunError(f"cannot write {path}: {error.strerror}; choose another folder with -o") from error
+        if code == errno.EFBIG:
+            raise RunError(
+                f"{path} would be larger than a file may be here; raise the limit (ulimit -f) and run the same "
+                "command again to go on, or choose another folder with -o"
+            ) from error
+        if code in _REFUSED:
+            raise RunError(f"cannot write {path}: {os.strerror(code)}; choose another folder with -o") from error
         raise
+
+
+def _errno(error: Exception) -> int | None:
+    """The system's error number, also out of the message of a library in Rust (safetensors)."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -149,7 +165,9 @@ class Dataset:
         except FileNotFoundError:
             raise UserError(f"{path} is not a codekiln dataset: it has no {MANIFEST}") from None
         except (ValidationError, ValueError) as error:
-            raise UserError(f"{path / MANIFEST} cannot be read: {one_line(error)[:200]}") from None
+            raise UserError(
+                f"{path / MANIFEST} cannot be read ({one_line(error)[:200]}); delete {path} and run again"
+            ) from None
         return cls(path, manifest)
 
     @property

@@ -67,6 +67,7 @@ def train(
             is full.
     """
     if (folder / "run.json").exists():
+        drop_states(folder)
         return
     torch.set_num_threads(threads)
     rows = Rows(dataset)
@@ -114,7 +115,7 @@ def train(
                 save(step + 1)
                 saved = time.monotonic()
             if stop:
-                raise stop[0]
+                break
     seconds = state["seconds"] + time.monotonic() - begun
     tensors = {name: tensor.contiguous() for name, tensor in trainable.tensors().items()}
     with disk_errors(folder):
@@ -211,22 +212,30 @@ def _cut_metrics(path: Path, steps: int) -> None:
 
 
 @contextmanager
-def _stop_requests() -> Iterator[list[BaseException]]:
-    """Collect Ctrl-C and SIGTERM so that a step in flight ends and a checkpoint is written; a second one is final."""
-    requests: list[BaseException] = []
+def _stop_requests() -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM so that a step in flight ends and a checkpoint is written; a second one is final.
+
+    A collected signal is sent again when the block is left, so that it ends the program as it would elsewhere.
+    """
+    requests: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield requests
         return
     before: dict[int, Any] = {}
 
     def ask(number: int, frame: FrameType | None) -> None:
-        requests.append(KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number))
+        requests.append(number)
         signal.signal(number, before[number])
 
     for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-        before[number] = signal.signal(number, ask)
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            before[number] = signal.signal(number, ask)
     try:
         yield requests
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if requests:
+        signal.raise_signal(requests[0])
+        # A handler that lets the program go on does not finish the training.
+        raise KeyboardInterrupt

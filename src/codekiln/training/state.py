@@ -52,7 +52,7 @@ def save_state(
         if final.exists():
             shutil.rmtree(final)
         os.replace(work, final)
-    for path in _states(folder):
+    for path in folder.glob("state-*"):
         if path != final:
             shutil.rmtree(path)
 
@@ -87,8 +87,8 @@ def load_state(folder: Path, trainable: Trainable, optimizer: torch.optim.AdamW)
 
 
 def drop_states(folder: Path) -> None:
-    """Remove all checkpoints of a finished run."""
-    for path in _states(folder):
+    """Remove all checkpoints of a finished run, also what a kill left of one."""
+    for path in [*folder.glob("state-*"), *folder.glob("state.tmp")]:
         shutil.rmtree(path)
 
 

@@ -1,0 +1,288 @@
+"""A run that is killed, interrupted or terminated anywhere ends, started again, with what an undisturbed run makes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipeline_kit import codekiln, git, group, kill_group, leftovers, results, start
+
+STAGES = ("sources", "corpus", "plan", "before", "dataset", "training", "export", "after")
+#: Where a kill is aimed at -> the files that tell, below the run's folder, that it has come to that.
+AIMS = {
+    **{stage: f"stages/{stage}.partial/claim.json" for stage in STAGES},
+    "after a checkpoint": "stages/training.partial/state-*",
+    "half a checkpoint": "stages/training.partial/state.tmp",
+    "half a GGUF": "stages/export.partial/.model-*.gguf.partial",
+    "half the results": "model/config.json",
+    "half a report": "report.json.tmp",
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A kill: when the run has come to `aim`, and a share of the time that the whole stage takes has passed."""
+
+    aim: str
+    share: float = 0.0
+
+
+def command(recipe: Path, folder: Path, *arguments: str) -> list[str | Path]:
+    # A checkpoint after every step: they do not change the result, and a kill finds one.
+    often = ("--set", "training.checkpoint_seconds=0.001")
+    return ["run", recipe, "-o", folder, "--threads", "1", "--workers", "2", *often, *arguments]
+
+
+def wait_for(pattern: str, folder: Path, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the process has written a path that fits; what stood before its start does not count."""
+    begun, limit = time.time_ns(), time.monotonic() + 300
+    while not any(_written(path) > begun for path in folder.glob(pattern)):
+        assert process.poll() is None, f"ended before {pattern}: {log.read_text()}"
+        assert time.monotonic() < limit, f"never came to {pattern}: {log.read_text()}"
+        time.sleep(0.002)
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def kill_at(point: Point, folder: Path, log: Path, arguments: list[str | Path], seconds: dict[str, float]) -> str:
+    """Start the run and SIGKILL its whole process group at a point; returns where it was (see `landed`)."""
+    process = start(log, *arguments)
+    try:
+        wait_for(AIMS[point.aim], folder, process, log)
+        time.sleep(point.share * seconds.get(point.aim, 0.0))
+    finally:
+        kill_group(process)
+    assert process.returncode == -signal.SIGKILL, log.read_text()
+    assert not group(process.pid)
+    return landed(folder)
+
+
+def landed(folder: Path) -> str:
+    """The stage that was at work, "training after a checkpoint", or "between" where it was none."""
+    at_work = [path.stem for path in (folder / "stages").glob("*.partial")]
+    assert len(at_work) <= 1
+    if at_work == ["training"] and any(
+        (path / "state.json").exists() for path in (folder / "stages/training.partial").glob("state-*")
+    ):
+        return "training after a checkpoint"
+    return at_work[0] if at_work else "between"
+
+
+def finish(folder: Path, log: Path, arguments: list[str | Path]) -> dict[str, Any]:
+    """Run to the end undisturbed, and return what came out."""
+    process = start(log, *arguments)
+    assert process.wait(timeout=600) == 0, log.read_text()
+    assert not group(process.pid)
+    assert not leftovers(folder)
+    return results(folder)
+
+
+@pytest.mark.parametrize(
+    ("seed", "folders"),
+    [
+        pytest.param(
+            0,
+            [
+                [Point("dataset"), Point("after a checkpoint"), Point("half a GGUF"), Point("after", 0.5)],
+            ],
+            id="4",
+        ),
+        pytest.param(
+            1,
+            [
+                [Point("sources"), Point("before"), Point("after a checkpoint"), Point("export"), Point("after")],
+                [Point("corpus"), Point("plan"), Point("dataset"), Point("half a checkpoint"), Point("half a GGUF")],
+                [Point("sources"), Point("before"), Point("before"), Point("training"), Point("half the results")],
+                [Point("corpus"), Point("dataset"), Point("after a checkpoint"), Point("export"), Point("half a report")],
+            ],
+            id="20",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)  # fmt: skip
+def test_a_killed_run_ends_as_an_undisturbed_one(
+    recipe: Path, tmp_path: Path, seed: int, folders: list[list[Point]]
+) -> None:
+    draw, log = random.Random(seed), tmp_path / "log"
+    few = ("--set", "export.gguf=[q8_0]") if len(folders) == 1 else ()
+    reference = finish(tmp_path / "whole", log, command(recipe, tmp_path / "whole", *few))
+    report = json.loads((tmp_path / "whole/report.json").read_text())
+    seconds = {row["stage"]: row["seconds"] for row in report["stages"]}
+    hit: list[str] = []
+    for number, points in enumerate(folders):
+        folder = tmp_path / f"killed-{number}"
+        for point in points:
+            aimed = Point(point.aim, point.share or draw.uniform(0, 0.7))
+            hit.append(kill_at(aimed, folder, log, command(recipe, folder, *few), seconds))
+        assert finish(folder, log, command(recipe, folder, *few)) == reference, f"{points} landed at {hit}"
+        shutil.rmtree(folder)
+    assert len(hit) == sum(map(len, folders))
+    if len(folders) > 1:
+        cover(hit, lambda number: command(recipe, tmp_path / f"more-{number}"), tmp_path, reference)
+
+
+def cover(
+    hit: list[str], arguments: Callable[[int], list[str | Path]], tmp_path: Path, reference: dict[str, Any]
+) -> None:
+    """Kill at once on arrival in every stage that the drawn moments missed (a stage may last milliseconds)."""
+    wanted = [*STAGES[:5], "training after a checkpoint", "training after a checkpoint", *STAGES[6:]]
+    for number in range(12):
+        missing = [where for where in wanted if hit.count(where) < wanted.count(where)]
+        if not missing:
+            break
+        folder = tmp_path / f"more-{number}"
+        aim = "after a checkpoint" if "checkpoint" in missing[0] else missing[0]
+        hit.append(kill_at(Point(aim), folder, tmp_path / "log", arguments(number), {}))
+        assert finish(folder, tmp_path / "log", arguments(number)) == reference, hit
+        shutil.rmtree(folder)
+    assert not [where for where in wanted if hit.count(where) < wanted.count(where)], hit
+
+
+def training(folder: Path) -> tuple[str, list[dict[str, Any]]]:
+    """Output hash and metrics of a finished training stage."""
+    record = json.loads((folder / "stages/training/stage.json").read_text())
+    lines = (folder / "stages/training/metrics.jsonl").read_text().splitlines()
+    return record["output_hash"], [json.loads(line) for line in lines]
+
+
+def test_signals_stop_training_at_a_checkpoint(recipe: Path, tmp_path: Path) -> None:
+    folder, log = tmp_path / "run", tmp_path / "log"
+    # No checkpoint but the one that a signal asks for.
+    arguments: list[str | Path] = [
+        "run", recipe, "-o", folder, "--threads", "1", "--workers", "2", "--until", "training", "--tokens", "3000",
+        "--set", "training.checkpoint_seconds=3600",
+    ]  # fmt: skip
+    partial = folder / "stages/training.partial"
+    reached = 0
+    for number, code, word, send in (
+        (signal.SIGTERM, 143, "terminated", os.kill),  # as `kill PID` does
+        (signal.SIGINT, 130, "interrupted", os.killpg),  # as a terminal does
+    ):
+        process = start(log, *arguments)
+        try:
+            wait_for("stages/training.partial/metrics.jsonl", folder, process, log)
+            while len((partial / "metrics.jsonl").read_text().splitlines()) <= reached:
+                time.sleep(0.002)
+            send(process.pid, number)
+            assert process.wait(timeout=60) == code, log.read_text()
+        finally:
+            kill_group(process)
+        said = log.read_text()
+        assert said.splitlines()[-1] == f"codekiln: {word}; run the same command again to go on"
+        assert "Traceback" not in said
+        states = [path.name for path in partial.glob("state-*")]
+        assert len(states) == 1
+        assert int(states[0].removeprefix("state-")) > reached
+        reached = int(states[0].removeprefix("state-"))
+        assert len((partial / "metrics.jsonl").read_text().splitlines()) == reached
+    assert codekiln(*arguments).returncode == 0
+    resumed, metrics = training(folder)
+    assert len(metrics) > reached
+    assert not leftovers(folder)
+
+    shutil.rmtree(folder / "stages/training")
+    codekiln(*arguments)
+    whole, same = training(folder)
+    assert (resumed, metrics) == (whole, same)
+
+    plant_leftovers(folder)
+    codekiln(*arguments)
+    assert training(folder) == (whole, same)
+    assert not leftovers(folder)
+
+
+def plant_leftovers(folder: Path) -> None:
+    """What kills at moments too short to aim at leave behind, all at once, in a folder that ran up to training."""
+    stages = folder / "stages"
+    (stages / "corpus.old").mkdir()
+    (stages / "corpus.old/stage.json").write_text("{}")
+    os.replace(stages / "training", stages / "training.partial")
+    work = stages / "training.partial"
+    os.replace(work / "stage.json", work / "stage.json.tmp")
+    (work / "state.tmp").mkdir()
+    (work / "state.tmp/tensors.safetensors").write_bytes(b"\0" * 100)
+    for name, kept in (("state-000003", "tensors.safetensors"), ("state-000005", "state.json")):
+        (work / name).mkdir()
+        (work / name / kept).write_text("{}")
+
+
+@pytest.fixture
+def wide(repository: Path, tmp_path: Path) -> Path:
+    """A repository of several shards, so that a pool of processes reads it: 40 MB of lines that a rule drops."""
+    folder = tmp_path / "wide"
+    shutil.copytree(repository, folder)
+    for number in range(40):
+        lines = (hashlib.sha256(f"{number} {line}".encode()).hexdigest() for line in range(15_000))
+        (folder / f"table{number:02d}.py").write_text("".join(f"# {line}\n" for line in lines))
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "tables")
+    return folder
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    found = (folder / "stages").glob("*/stage.json")
+    return {path.parent.name: json.loads(path.read_text())["output_hash"] for path in found}
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Processes that a failed test must not leave behind."""
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        kill_group(process)
+
+
+@pytest.mark.slow
+def test_a_pool_of_processes_ends_with_the_run(
+    recipe: Path, wide: Path, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    folder, log = tmp_path / "run", tmp_path / "log"
+
+    def arguments(out: Path, workers: int) -> list[str | Path]:
+        return ["run", recipe, "--source", wide, "-o", out, "--workers", str(workers), "--until", "corpus"]
+
+    codekiln(*arguments(tmp_path / "whole", 1))
+    endings = [
+        ("sources", signal.SIGKILL, os.kill, -9),  # as the kernel does when memory runs out: the workers live on
+        ("sources", signal.SIGKILL, os.killpg, -9),
+        ("sources", signal.SIGINT, os.killpg, 130),
+        ("corpus", signal.SIGINT, os.killpg, 130),
+        ("corpus", signal.SIGTERM, os.killpg, 143),
+        ("corpus", signal.SIGTERM, os.kill, 143),
+        ("corpus", signal.SIGKILL, os.kill, -9),
+    ]
+    for number, (stage, what, send, code) in enumerate(endings):
+        process = start(log, *arguments(folder, 2))
+        processes.append(process)
+        wait_for(f"stages/{stage}.partial/*/claim.json", folder, process, log)
+        time.sleep(number % 3 * 0.2)  # from workers that start to workers at work
+        send(process.pid, what)
+        assert process.wait(timeout=120) == code, (stage, what, log.read_text())
+        said = log.read_text()
+        assert "Traceback" not in said, (stage, what, said)
+        if code > 0:
+            assert said.splitlines()[-1].endswith("; run the same command again to go on")
+        limit = time.monotonic() + 20
+        while left := group(process.pid):
+            assert time.monotonic() < limit, left
+            time.sleep(0.05)
+    codekiln(*arguments(folder, 2))
+    assert hashes(folder) == hashes(tmp_path / "whole")
+    assert not leftovers(folder)
