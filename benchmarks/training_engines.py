@@ -8,15 +8,14 @@ that its user goes through: codekiln's `train_step`, `transformers.Trainer.train
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
-from training_rows import TokenRow
+from training_meter import Meter, compare_losses
+from training_rows import TokenRow, starts_of
 
 #: What each engine needs beside codekiln[train].
 PACKAGES = {
@@ -38,10 +37,6 @@ ISOLATION = {
     ),
 }
 
-#: A leak shows when it moves the loss by the first share; an engine isolates when it moves by less than the second
-#: share of that.
-_VISIBLE, _LEAK = 0.001, 0.25
-
 
 class Job(TypedDict):
     """What a process is asked to do. The first row is the warm-up step; `check` compares losses afterwards."""
@@ -54,80 +49,6 @@ class Job(TypedDict):
     learning_rate: float
     threads: int
     check: bool
-
-
-class Meter:
-    """CPU seconds of each step, all threads together, and the memory peak from the first step on."""
-
-    def __init__(self) -> None:
-        self.marks: list[float] = []
-        self.losses: list[Any] = []
-        self.base_gib = 0.0
-        self.memory = ""
-
-    def start(self) -> None:
-        """The model stands and the first step begins."""
-        try:
-            # "5" resets the peak resident set size of this process (proc(5)).
-            Path("/proc/self/clear_refs").write_text("5")
-            self.base_gib = _status("VmRSS")
-            self.memory = "VmHWM since the first step began"
-        except OSError:
-            self.memory = "ru_maxrss of the process, loading included"
-        self.marks = [time.process_time()]
-
-    def step(self) -> None:
-        """A step has ended."""
-        self.marks.append(time.process_time())
-
-    def result(self) -> dict[str, Any]:
-        """Losses and CPU seconds of every step (the first is the warm-up), memory in GiB."""
-        peak = (
-            _status("VmHWM") if self.base_gib else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        )
-        return {
-            "losses": [float(loss) for loss in self.losses],
-            "cpu_seconds": [
-                after - before for before, after in zip(self.marks, self.marks[1:], strict=False)
-            ],
-            "peak_gib": peak,
-            "base_gib": self.base_gib or None,
-            "memory": self.memory,
-        }
-
-
-def _status(key: str) -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(key + ":"):
-            return int(line.split()[1]) / 2**20
-    raise OSError(f"/proc/self/status has no {key}")
-
-
-def isolation(packed: float, apart: float, crossed: float) -> bool | None:
-    """Whether a row's documents are isolated, from its loss (nats a token); None where the losses cannot tell.
-
-    packed: as trained; apart: every document in a forward pass of its own; crossed: the row as one document.
-    """
-    leak = abs(crossed - apart)
-    if leak < _VISIBLE * apart:
-        return None
-    return abs(packed - apart) < _LEAK * leak
-
-
-def _isolation_losses(row: TokenRow, packed: float, loss_of: Callable[..., float]) -> dict[str, Any]:
-    """Compare the packed loss with that of the documents apart and of the row as a single document."""
-    total, start = 0.0, 0
-    for size in row["lengths"]:
-        total += loss_of(row["input_ids"][start : start + size], [size], None) * (size - 1)
-        start += size
-    apart = total / sum(size - 1 for size in row["lengths"])
-    crossed = loss_of(row["input_ids"], [start], row["lengths"])
-    return {
-        "loss_packed": packed,
-        "loss_documents_apart": apart,
-        "loss_as_one_document": crossed,
-        "isolates": isolation(packed, apart, crossed),
-    }
 
 
 def _forget(model: Any) -> None:
@@ -173,7 +94,7 @@ def run_codekiln(job: Job) -> dict[str, Any]:
 
     @torch.no_grad()
     def loss_of(ids: list[int], lengths: list[int], inner: list[int] | None) -> float:
-        row = row_of(ids, lengths, _starts(inner or lengths))
+        row = row_of(ids, lengths, starts_of(inner or lengths))
         before, targets = targets_of(row)
         hidden = trainable.model(row.input_ids, row.lengths)
         losses = token_losses(hidden[before], trainable.model.head_weight, row.input_ids[targets])
@@ -181,18 +102,14 @@ def run_codekiln(job: Job) -> dict[str, Any]:
 
     if job["check"]:
         _forget(trainable.model)
-        result["isolation"] = _isolation_losses(job["rows"][0], result["losses"][0], loss_of)
+        result["isolation"] = compare_losses(job["rows"][0], result["losses"][0], loss_of)
     return result
-
-
-def _starts(lengths: list[int]) -> list[int]:
-    return [sum(lengths[:number]) for number in range(len(lengths))]
 
 
 def _labels(ids: list[int], lengths: list[int]) -> list[int]:
     """Labels whose first token of each document is no target."""
     labels = list(ids)
-    for start in _starts(lengths):
+    for start in starts_of(lengths):
         labels[start] = -100
     return labels
 
@@ -234,7 +151,7 @@ def _peer_parts(job: Job) -> tuple[Any, Any]:
     model = AutoModelForCausalLM.from_pretrained(job["checkpoint"], dtype=torch.bfloat16)
     lora = LoraConfig(
         r=job["rank"],
-        lora_alpha=job["alpha"],
+        lora_alpha=int(job["alpha"]),
         lora_dropout=0.0,
         target_modules=list(TARGETS),
         task_type="CAUSAL_LM",
@@ -246,7 +163,7 @@ def _measured(trainer_class: Any, meter: Meter) -> Any:
     """A trainer class that keeps the rows in order and notes the loss of each step."""
     from torch.utils.data import SequentialSampler
 
-    class Measured(trainer_class):  # type: ignore[misc]
+    class Measured(trainer_class):
         def training_step(self, *arguments: Any, **named: Any) -> Any:
             loss = super().training_step(*arguments, **named)
             meter.losses.append(loss)
@@ -263,7 +180,7 @@ def _train(trainer: Any, meter: Meter, job: Job, feature: Callable[..., dict[str
     import torch
     from transformers import TrainerCallback
 
-    class Clock(TrainerCallback):  # type: ignore[misc]
+    class Clock(TrainerCallback):
         def on_train_begin(self, *arguments: Any, **named: Any) -> None:
             meter.start()
 
@@ -282,7 +199,7 @@ def _train(trainer: Any, meter: Meter, job: Job, feature: Callable[..., dict[str
 
     if job["check"]:
         _forget(trainer.model)
-        result["isolation"] = _isolation_losses(job["rows"][0], result["losses"][0], loss_of)
+        result["isolation"] = compare_losses(job["rows"][0], result["losses"][0], loss_of)
     return result
 
 
@@ -301,7 +218,7 @@ def run_hf_trainer(job: Job) -> dict[str, Any]:
     dataset = [
         feature(row["input_ids"][start : start + size], [size])
         for row in job["rows"]
-        for start, size in zip(_starts(row["lengths"]), row["lengths"], strict=True)
+        for start, size in zip(starts_of(row["lengths"]), row["lengths"], strict=True)
     ]
     with tempfile.TemporaryDirectory() as folder:
         trainer = _measured(Trainer, meter)(

@@ -85,3 +85,8 @@ def make_rows(stream: list[int], *, length: int, rows: int, documents: int) -> l
             ids[last] = CONTROL_IDS[END_OF_TEXT]
         made.append({"input_ids": ids, "lengths": lengths})
     return made
+
+
+def starts_of(lengths: list[int]) -> list[int]:
+    """Position of the first token of each document of a row."""
+    return [sum(lengths[:number]) for number in range(len(lengths))]

@@ -42,7 +42,9 @@ def test_product_gradients_equal_autograd() -> None:
     plain = torch.nn.functional.linear(x, layer.weight + 2.0 * layer.lora_B @ layer.lora_A, layer.bias)
     inputs = (x, layer.lora_A, layer.lora_B)
     for mine, theirs in zip(
-        torch.autograd.grad(layer(x), inputs, upstream), torch.autograd.grad(plain, inputs, upstream), strict=True
+        torch.autograd.grad(layer(x), inputs, upstream),
+        torch.autograd.grad(plain, inputs, upstream),
+        strict=True,
     ):
         assert torch.allclose(mine, theirs, atol=1e-4)
 

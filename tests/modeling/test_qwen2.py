@@ -57,7 +57,9 @@ def _sdpa(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, lengths: list[int])
     outputs = []
     for a, b, c in zip(q.split(lengths), k.split(lengths), v.split(lengths), strict=True):
         parts = (x.transpose(0, 1)[None] for x in (a, b, c))
-        outputs.append(F.scaled_dot_product_attention(*parts, is_causal=True, enable_gqa=True)[0].transpose(0, 1))
+        outputs.append(
+            F.scaled_dot_product_attention(*parts, is_causal=True, enable_gqa=True)[0].transpose(0, 1)
+        )
     return torch.cat(outputs)
 
 
@@ -71,7 +73,9 @@ def test_block_attention_gives_sdpa_values_and_gradients(lengths: list[int]) -> 
     own, expected = document_attention(q, k, v, lengths), _sdpa(q, k, v, lengths)
     assert torch.allclose(own, expected, atol=1e-5)
     for mine, theirs in zip(
-        torch.autograd.grad(own, (q, k, v), upstream), torch.autograd.grad(expected, (q, k, v), upstream), strict=True
+        torch.autograd.grad(own, (q, k, v), upstream),
+        torch.autograd.grad(expected, (q, k, v), upstream),
+        strict=True,
     ):
         assert torch.allclose(mine, theirs, atol=2e-4)
 
@@ -92,7 +96,9 @@ def test_pointwise_gradients_equal_autograd(rows: int, size: int) -> None:
     for own, expected, inputs in pairs:
         assert torch.allclose(own, expected, atol=1e-5)
         for mine, theirs in zip(
-            torch.autograd.grad(own, inputs, upstream), torch.autograd.grad(expected, inputs, upstream), strict=True
+            torch.autograd.grad(own, inputs, upstream),
+            torch.autograd.grad(expected, inputs, upstream),
+            strict=True,
         ):
             assert torch.allclose(mine, theirs, atol=1e-3)
     assert torch.equal(x, before)

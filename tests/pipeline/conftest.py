@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 from pipeline_kit import git
 
-MODULES = ("textwrap", "heapq", "bisect", "shlex", "string", "copy", "fnmatch", "glob", "sched", "calendar", "cmd", "csv")
+MODULES = (
+    "textwrap",
+    "heapq",
+    "bisect",
+    "shlex",
+    "string",
+    "copy",
+    "fnmatch",
+    "glob",
+    "sched",
+    "calendar",
+    "cmd",
+    "csv",
+)
 
 RECIPE = """
 name: pico
@@ -33,7 +46,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         date = f"{1_700_000_000 + 86_400 * number} +0000"
         git(folder, "add", "-A")
         git(folder, "commit", "-q", "-m", module, GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
-    (folder / "LICENSE").write_text("MIT License\n\nPermission is hereby granted, free of charge, to any person\n")
+    (folder / "LICENSE").write_text(
+        "MIT License\n\nPermission is hereby granted, free of charge, to any person\n"
+    )
     (folder / "logo.py").write_bytes(b"\x00\x01binary")
     (folder / ".gitignore").write_text("secret.py\n")
     (folder / "secret.py").write_text("TOKEN = 1\n" * 30)

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,19 @@ def git(folder: Path, *arguments: str, **environment: str) -> None:
     )
 
 
-def codekiln(*arguments: str | Path, check: int | None = 0, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """The real command in a process of its own; a traceback is a failure whatever the exit code."""
+def codekiln(
+    *arguments: str | Path, check: int | None = 0, timeout: float = 300, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The real command in a process of its own; a traceback is a failure whatever the exit code.
+
+    `before` runs in the new process ahead of the command: limits, capabilities.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "codekiln", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=timeout,
+        preexec_fn=before,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert "Traceback" not in done.stderr, done.stderr

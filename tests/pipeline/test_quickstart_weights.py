@@ -44,7 +44,9 @@ def _loads_everywhere(folder: Path) -> None:
     for kind in ("f16", "q8_0"):
         continued = llama_greedy(folder / f"model-{kind}.gguf", [ids], 4)[0]
         assert continued.ids == greedy[len(ids) : len(ids) + 4].tolist()
-    base = AutoModelForCausalLM.from_pretrained(resolve("qwen2.5-coder-0.5b-instruct").path, dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(
+        resolve("qwen2.5-coder-0.5b-instruct").path, dtype=torch.float32
+    )
     adapted = PeftModel.from_pretrained(base, folder / "adapter")
     with torch.inference_mode():
         difference = (adapted(**prompt).logits - merged(**prompt).logits).abs().mean()

@@ -25,7 +25,9 @@ METRICS = {
 }
 
 
-def run(recipe: Path, folder: Path, *arguments: str, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+def run(
+    recipe: Path, folder: Path, *arguments: str, check: int | None = 0
+) -> subprocess.CompletedProcess[str]:
     return codekiln("run", recipe, "-o", folder, "--threads", "1", "--workers", "1", *arguments, check=check)
 
 
@@ -43,7 +45,9 @@ def test_the_run_delivers_every_file_and_figure(finished: tuple[Path, dict[str, 
     for side in ("before", "after", "difference"):
         assert set(report["metrics"][side]) == METRICS
     for name in METRICS:
-        before, after, difference = (report["metrics"][side][name] for side in ("before", "after", "difference"))
+        before, after, difference = (
+            report["metrics"][side][name] for side in ("before", "after", "difference")
+        )
         assert difference["value"] == pytest.approx(after["value"] - before["value"], abs=1e-9)
         assert difference["low"] <= difference["value"] <= difference["high"]
     assert report["metrics"]["difference"]["bits_per_byte"]["value"] != 0
@@ -100,7 +104,9 @@ def test_a_changed_threshold_runs_only_what_depends_on_it(
     assert states["training"] == states["after"] == "runs after its inputs"
 
 
-def test_transformers_peft_and_llama_cpp_load_what_was_exported(finished: tuple[Path, dict[str, Any], str]) -> None:
+def test_transformers_peft_and_llama_cpp_load_what_was_exported(
+    finished: tuple[Path, dict[str, Any], str],
+) -> None:
     from gguf import GGUFReader
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -120,7 +126,9 @@ def test_transformers_peft_and_llama_cpp_load_what_was_exported(finished: tuple[
     }
 
 
-def test_a_second_run_in_the_folder_is_refused(finished: tuple[Path, dict[str, Any], str], recipe: Path) -> None:
+def test_a_second_run_in_the_folder_is_refused(
+    finished: tuple[Path, dict[str, Any], str], recipe: Path
+) -> None:
     with open(finished[0] / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(recipe, finished[0], check=2)
@@ -148,7 +156,9 @@ def test_a_mistake_gets_one_line(
     for place in places.values():
         place.mkdir()
     for number in range(5):
-        (places["plain"] / f"m{number}.py").write_text(f"def f{number}(x):\n    return x * {number} + x\n" * 8)
+        (places["plain"] / f"m{number}.py").write_text(
+            f"def f{number}(x):\n    return x * {number} + x\n" * 8
+        )
         (places["binary"] / f"b{number}.py").write_bytes(b"\x00\x01\x02" * 50)
     (places["single"] / "one.py").write_text("def f(x):\n    return x + 1\n" * 10)
     given = [argument.format(**places) for argument in arguments]
@@ -160,7 +170,9 @@ def test_a_mistake_gets_one_line(
 
 
 def test_full_training_runs_too(recipe: Path, tmp_path: Path) -> None:
-    done = run(recipe, tmp_path / "full", "--set", "training.method=full", "--set", "export.gguf=[]", "--json")
+    done = run(
+        recipe, tmp_path / "full", "--set", "training.method=full", "--set", "export.gguf=[]", "--json"
+    )
     report = json.loads(done.stdout)
     assert report["training"]["method"] == "full"
     assert not (tmp_path / "full/adapter").exists()
@@ -168,17 +180,49 @@ def test_full_training_runs_too(recipe: Path, tmp_path: Path) -> None:
 
 
 def test_stages_as_commands_give_the_runs_hashes(
-    finished: tuple[Path, dict[str, Any], str], recipe: Path, repository: Path, pico_checkpoint: Path, tmp_path: Path
+    finished: tuple[Path, dict[str, Any], str],
+    recipe: Path,
+    repository: Path,
+    pico_checkpoint: Path,
+    tmp_path: Path,
 ) -> None:
     _folder, report, _ = finished
     expected = {row["stage"]: row["output_hash"] for row in report["stages"]}
     common = ("--recipe", recipe)
     codekiln("corpus", "build", repository, "-o", tmp_path / "c", *common, "--workers", "2")
-    codekiln("dataset", "build", tmp_path / "c/corpus", "-m", pico_checkpoint, "--tokens", "1500", "-o", tmp_path / "d", *common)
-    codekiln("train", tmp_path / "d/dataset", "-m", pico_checkpoint, "--tokens", "1500", "-o", tmp_path / "t", *common, "--threads", "1")
+    codekiln(
+        "dataset",
+        "build",
+        tmp_path / "c/corpus",
+        "-m",
+        pico_checkpoint,
+        "--tokens",
+        "1500",
+        "-o",
+        tmp_path / "d",
+        *common,
+    )
+    codekiln(
+        "train",
+        tmp_path / "d/dataset",
+        "-m",
+        pico_checkpoint,
+        "--tokens",
+        "1500",
+        "-o",
+        tmp_path / "t",
+        *common,
+        "--threads",
+        "1",
+    )
     made = {
         name: json.loads((tmp_path / place / "stage.json").read_text())["output_hash"]
-        for name, place in {"sources": "c/sources", "corpus": "c/corpus", "dataset": "d/dataset", "training": "t/training"}.items()
+        for name, place in {
+            "sources": "c/sources",
+            "corpus": "c/corpus",
+            "dataset": "d/dataset",
+            "training": "t/training",
+        }.items()
     }
     assert made == {name: expected[name] for name in made}
     shown = codekiln("dataset", "show", tmp_path / "d", "-m", pico_checkpoint).stdout
@@ -186,5 +230,16 @@ def test_stages_as_commands_give_the_runs_hashes(
 
 
 def test_help_of_every_command_needs_no_model() -> None:
-    for command in ("run", "corpus", "dataset", "train", "eval", "compare", "export", "report", "models", "doctor"):
+    for command in (
+        "run",
+        "corpus",
+        "dataset",
+        "train",
+        "eval",
+        "compare",
+        "export",
+        "report",
+        "models",
+        "doctor",
+    ):
         assert "Usage:" in codekiln(command, "--help").stdout

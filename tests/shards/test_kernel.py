@@ -118,7 +118,9 @@ def test_regroup_brings_a_key_together_whatever_the_shards(
 
 def test_map_keeps_shards(tmp_path: Path) -> None:
     source = build(tmp_path / "x", STAGE, SKIPPED, numbers, TASKS)
-    mapped = map_shards(source, tmp_path / "m", Stage("double", 1), SKIPPED, doubled, executor=LocalExecutor(2))
+    mapped = map_shards(
+        source, tmp_path / "m", Stage("double", 1), SKIPPED, doubled, executor=LocalExecutor(2)
+    )
     assert [shard.rows for shard in mapped.manifest.shards] == [10, 0, 25]
     assert mapped.table().column("size").to_pylist() == [2 * n for n in range(35)]
 

@@ -23,7 +23,7 @@ def _rows(task: tuple[int, int, int]) -> pa.Table:
         for size in sizes:
             # A short repeating pattern, so that a few steps can learn it.
             pattern = rng.integers(0, 200, 5).tolist()
-            ids += [*(pattern * size)[:size - 1], CONTROL_IDS[END_OF_TEXT]]
+            ids += [*(pattern * size)[: size - 1], CONTROL_IDS[END_OF_TEXT]]
             kinds += [int(Kind.PLAIN)] * (size - 1) + [int(Kind.END)]
             mask += [1] * size
         rows.append(

@@ -12,7 +12,9 @@ from codekiln.training.schedule import learning_rate
 
 
 @given(st.integers(1, 500), st.sampled_from(["wsd", "cosine"]), st.floats(0, 0.5), st.floats(0, 0.5))
-def test_every_step_has_a_positive_rate_below_the_peak(steps: int, schedule: str, warmup: float, decay: float) -> None:
+def test_every_step_has_a_positive_rate_below_the_peak(
+    steps: int, schedule: str, warmup: float, decay: float
+) -> None:
     config = TrainingConfig(
         tokens=1, learning_rate=1e-3, schedule=schedule, warmup_fraction=warmup, decay_fraction=decay
     )

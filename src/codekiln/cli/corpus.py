@@ -91,8 +91,10 @@ def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:
         if isinstance(item, dict):
             lines += ["  " * depth + f"{key}:", *_indented(item, depth + 1)]
         elif isinstance(item, list) and item and isinstance(item[0], dict):
-            lines.append("  " * depth + f"{key}:")
-            lines += ["  " * (depth + 1) + ", ".join(f"{k} {v}" for k, v in row.items()) for row in item]
+            rows = table(
+                [["" if cell is None else cell for cell in row.values()] for row in item], list(item[0])
+            )
+            lines += ["  " * depth + f"{key}:", *("  " * (depth + 1) + row for row in rows)]
         else:
             lines.append("  " * depth + f"{key}: {item}")
     return lines

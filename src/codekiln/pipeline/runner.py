@@ -75,7 +75,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     record: Any = read_json(folder / RECORD)
     shape = {"key": str, "output_hash": str, "files": dict, "seconds": float | int}
-    if not isinstance(record, dict) or any(not isinstance(record.get(key), kind) for key, kind in shape.items()):
+    if not isinstance(record, dict) or any(
+        not isinstance(record.get(key), kind) for key, kind in shape.items()
+    ):
         raise RunError(f"{folder / RECORD} is not what codekiln wrote; delete {folder} and run again")
     return record
 

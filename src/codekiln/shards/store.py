@@ -87,8 +87,10 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{path} would be larger than a file may be here; raise the limit (ulimit -f) and run the same "
                 "command again to go on, or choose another folder with -o"
             ) from error
-        if code in _REFUSED:
-            raise RunError(f"cannot write {path}: {os.strerror(code)}; choose another folder with -o") from error
+        if code is not None and code in _REFUSED:
+            raise RunError(
+                f"cannot write {path}: {os.strerror(code)}; choose another folder with -o"
+            ) from error
         raise
 
 
