@@ -7,6 +7,8 @@ SOURCE ?=
 ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# One thread a test process: two processes of two threads each wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: demo test test-all lint format bench install clean
 
@@ -14,11 +16,11 @@ demo: $(VENV)/.run
 	$(BIN)/codekiln run quickstart $(foreach source,$(SOURCE),--source "$(source)") $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -m "not slow and not weights" $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not weights" $(ARGS)
 
 test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow and not weights" -n 2 $(ARGS)
-	$(BIN)/python -m pytest -m "slow or weights" $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile -m "not slow and not weights" $(ARGS)
+	$(PYTEST) -m "slow or weights" $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks

@@ -15,15 +15,23 @@ from typing import Any
 
 import psutil
 
+
 def git(folder: Path, *arguments: str, **environment: str) -> None:
     identity = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **identity, **environment}
+        ["git", *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env={**os.environ, **identity, **environment},
     )
 
 
 def codekiln(
-    *arguments: str | Path, check: int | None = 0, timeout: float = 300, before: Callable[[], None] | None = None
+    *arguments: str | Path,
+    check: int | None = 0,
+    timeout: float = 300,
+    before: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """The real command in a process of its own; a traceback is a failure whatever the exit code.
 
@@ -49,7 +57,11 @@ def results(folder: Path) -> dict[str, Any]:
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if path.is_file() and name.parts[0] != "stages" and name.name not in ("report.json", "report.html", "run.json"):
+        if (
+            path.is_file()
+            and name.parts[0] != "stages"
+            and name.name not in ("report.json", "report.html", "run.json")
+        ):
             files[str(name)] = hashlib.sha256(path.read_bytes()).hexdigest()
     files.pop(".lock", None)
     return {

@@ -21,13 +21,23 @@ from typing import Any
 import pytest
 from pipeline_kit import codekiln, git, kill_group, leftovers, results, start
 
-CONTROL = ("<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|im_start|>", "<|file_sep|>")
+CONTROL = (
+    "<|endoftext|>",
+    "<|fim_prefix|>",
+    "<|fim_middle|>",
+    "<|fim_suffix|>",
+    "<|im_start|>",
+    "<|file_sep|>",
+)
 CRLF = b'def crlf(value):\r\n    return value + 1\r\n\r\n\r\nclass Lines:\r\n    end = "so"\r\n\r\n    def f(self):\r\n        return self.end * 3\r\n'
 
 
 def module(number: int) -> str:
     """Python that no rule drops and that is no near copy of another module."""
-    names = [f"{word}_{number * 7 + at}" for at, word in enumerate(("read", "parse", "write", "merge", "close", "count"))]
+    names = [
+        f"{word}_{number * 7 + at}"
+        for at, word in enumerate(("read", "parse", "write", "merge", "close", "count"))
+    ]
     return "".join(
         f"def {name}(value, other={at}):\n    total = value * {number + at} + other\n    return total - len('{name}')\n\n\n"
         for at, name in enumerate(names)
@@ -46,7 +56,20 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """`codekiln run` up to a stage; a run that ends badly has to say why in one last line, and nothing on stdout."""
     stop = ("--until", until) if until else ()
-    done = codekiln("run", recipe, "-o", folder, "--workers", "1", "--threads", "1", *stop, *arguments, check=check, **options)
+    done = codekiln(
+        "run",
+        recipe,
+        "-o",
+        folder,
+        "--workers",
+        "1",
+        "--threads",
+        "1",
+        *stop,
+        *arguments,
+        check=check,
+        **options,
+    )
     if check:
         said = done.stderr.strip().splitlines()
         assert said[-1].startswith("codekiln: error: "), done.stderr
@@ -90,7 +113,9 @@ def odd(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     (source / "nul.py").write_bytes(b"a = 1\n\x00\n")
     (source / "crlf.py").write_bytes(CRLF)
     names = ", ".join(repr(token) for token in CONTROL)
-    (source / "tokens.py").write_text(f"TOKENS = [{names}]\n\n\ndef known(text):\n    return text in TOKENS\n" + module(77))
+    (source / "tokens.py").write_text(
+        f"TOKENS = [{names}]\n\n\ndef known(text):\n    return text in TOKENS\n" + module(77)
+    )
     for name in (b"new\nline.py", b"not-utf8-\xff.py", "rocket \N{ROCKET}.py".encode()):
         (Path(os.fsdecode(os.fsencode(source) + b"/" + name))).write_text(module(len(name) * 100))
     (source / "shut").mkdir()
@@ -121,7 +146,9 @@ def odd(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
         ("pipe.py", "not a regular file"),
     ],
 )
-def test_what_cannot_be_used_is_skipped_with_its_reason(odd: tuple[Path, Path], path: str, reason: str) -> None:
+def test_what_cannot_be_used_is_skipped_with_its_reason(
+    odd: tuple[Path, Path], path: str, reason: str
+) -> None:
     assert skipped(odd[1])[path] == reason
     assert path not in files(odd[1])
 
@@ -137,7 +164,9 @@ def test_odd_but_good_files_are_kept_byte_for_byte(odd: tuple[Path, Path]) -> No
     assert (explained["status"], explained["reason"]) == ("skipped", "too large")
 
 
-def test_control_tokens_in_a_file_stay_text(odd: tuple[Path, Path], recipe: Path, pico_checkpoint: Path, tmp_path: Path) -> None:
+def test_control_tokens_in_a_file_stay_text(
+    odd: tuple[Path, Path], recipe: Path, pico_checkpoint: Path, tmp_path: Path
+) -> None:
     from codekiln.formats import CONTROL_IDS, Kind
     from codekiln.modeling.tokenizer import load_tokenizer
     from codekiln.shards import Dataset
@@ -145,7 +174,19 @@ def test_control_tokens_in_a_file_stay_text(odd: tuple[Path, Path], recipe: Path
     corpus = odd[1] / "stages/corpus"
     if not any(row["path"] == "tokens.py" for row in Dataset.open(corpus / "train").rows(["path"])):
         pytest.fail("tokens.py was drawn for the held-out files: choose another name for it")
-    codekiln("dataset", "build", corpus, "-m", pico_checkpoint, "--tokens", "6000", "-o", tmp_path / "d", "--recipe", recipe)
+    codekiln(
+        "dataset",
+        "build",
+        corpus,
+        "-m",
+        pico_checkpoint,
+        "--tokens",
+        "6000",
+        "-o",
+        tmp_path / "d",
+        "--recipe",
+        recipe,
+    )
     tokenizer, first, spelled = load_tokenizer(pico_checkpoint), min(CONTROL_IDS.values()), 0
     for level in ("file", "repository"):
         for row in Dataset.open(tmp_path / "d/dataset" / level).rows():
@@ -186,11 +227,15 @@ def test_archives_write_and_read_nothing_outside(recipe: Path, tmp_path: Path, k
     after = sorted(str(path) for path in tmp_path.rglob("*") if not path.is_relative_to(tmp_path / "run"))
     assert after == before
     assert not Path("/tmp/absolute.py").exists()
-    assert {path.removeprefix("pkg/") for path in files(tmp_path / "run")} == {f"m{number}.py" for number in range(4)}
+    assert {path.removeprefix("pkg/") for path in files(tmp_path / "run")} == {
+        f"m{number}.py" for number in range(4)
+    }
     reasons = skipped(tmp_path / "run")
     refused = [path for path, reason in reasons.items() if reason == "unsafe path in archive"]
     assert len(refused) == len(bad) + (1 if kind == "zip" else 3)
-    assert "outside" not in (tmp_path / "run/stages/sources/files/part-00000.parquet").read_bytes().decode("latin-1")
+    assert "outside" not in (tmp_path / "run/stages/sources/files/part-00000.parquet").read_bytes().decode(
+        "latin-1"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +256,12 @@ def test_refused_before_anything_is_written(recipe: Path, modules: Path, tmp_pat
     source = ("--source", modules)
     cases: list[tuple[Path, Path, tuple[str | Path, ...], str]] = [
         (recipe, tmp_path / "r", ("--source", empty), "no source code found"),
-        (recipe, tmp_path / "r", ("--source", tmp_path / "broken.zip"), "broken.zip is not a readable archive"),
+        (
+            recipe,
+            tmp_path / "r",
+            ("--source", tmp_path / "broken.zip"),
+            "broken.zip is not a readable archive",
+        ),
         (recipe, tmp_path / "file", source, "file is a file; give a folder with -o"),
         (recipe, tmp_path / "file/inside", source, "file is a file; give a folder with -o"),
         (recipe, tmp_path / "full", source, "holds files that are not codekiln's"),
@@ -240,7 +290,11 @@ def test_a_few_files_are_split_into_whole_ones(recipe: Path, tmp_path: Path, cou
 def test_a_few_files_make_a_whole_run(recipe: Path, tmp_path: Path, count: int) -> None:
     source = write_modules(tmp_path / "few", count)
     run(recipe, tmp_path / "run", "--source", source, until="")
-    assert set(json.loads((tmp_path / "run/report.json").read_text())["metrics"]) == {"before", "after", "difference"}
+    assert set(json.loads((tmp_path / "run/report.json").read_text())["metrics"]) == {
+        "before",
+        "after",
+        "difference",
+    }
 
 
 @pytest.mark.parametrize("in_git", [False, True])
@@ -258,7 +312,9 @@ def test_a_run_inside_its_source_does_not_eat_its_output(recipe: Path, tmp_path:
     assert again.stderr.count("up to date") == 2
     assert set(files(folder)) == {f"m{number}.py" for number in range(4)}
     if in_git:
-        shown = subprocess.run(["git", "status", "--porcelain"], cwd=source, capture_output=True, text=True, check=True)
+        shown = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=source, capture_output=True, text=True, check=True
+        )
         assert shown.stdout == ""
 
 
@@ -274,7 +330,9 @@ def test_a_source_that_goes_away_and_comes_back(recipe: Path, tmp_path: Path) ->
 
 def test_two_runs_at_once_in_one_folder(recipe: Path, modules: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
-    first = start(log, "run", recipe, "-o", folder, "--source", modules, "--workers", "1", "--until", "corpus")
+    first = start(
+        log, "run", recipe, "-o", folder, "--source", modules, "--workers", "1", "--until", "corpus"
+    )
     try:
         limit = time.monotonic() + 60
         while not (folder / "stages").exists():
@@ -320,7 +378,9 @@ def test_a_damaged_record_is_made_again_or_told(
     path.write_text(change(whole))
     if path.name == "manifest.json":  # which only a stage that has to be made reads
         (folder / "stages/corpus/stage.json").unlink()
-    done = codekiln("run", recipe, "-o", folder, "--source", modules, "--workers", "1", "--until", "corpus", check=None)
+    done = codekiln(
+        "run", recipe, "-o", folder, "--source", modules, "--workers", "1", "--until", "corpus", check=None
+    )
     if done.returncode:
         line = done.stderr.strip().splitlines()[-1]
         assert line.startswith("codekiln: error: ")
@@ -332,7 +392,10 @@ def test_a_damaged_record_is_made_again_or_told(
         shutil.rmtree(target) if target.is_dir() else target.unlink()
         run(recipe, folder, "--source", modules)
     assert path.read_text() == whole or name.endswith("stage.json")
-    hashes = [json.loads((place / "stages/corpus/stage.json").read_text())["output_hash"] for place in (folder, built)]
+    hashes = [
+        json.loads((place / "stages/corpus/stage.json").read_text())["output_hash"]
+        for place in (folder, built)
+    ]
     assert hashes[0] == hashes[1]
 
 
@@ -347,7 +410,9 @@ def damaged(checkpoint: Path, folder: Path, name: str, data: bytes | None) -> Pa
     return folder
 
 
-def test_damaged_models_are_named(recipe: Path, modules: Path, built: Path, pico_checkpoint: Path, tmp_path: Path) -> None:
+def test_damaged_models_are_named(
+    recipe: Path, modules: Path, built: Path, pico_checkpoint: Path, tmp_path: Path
+) -> None:
     weights = (pico_checkpoint / "model.safetensors").read_bytes()
     config = (pico_checkpoint / "config.json").read_text()
     cases: list[tuple[str, bytes | None, str]] = [
@@ -357,7 +422,11 @@ def test_damaged_models_are_named(recipe: Path, modules: Path, built: Path, pico
         ("tokenizer.json", None, "tokenizer.json: missing"),
         ("config.json", config[:50].encode(), "config.json: not valid JSON"),
         ("config.json", config.replace('"qwen2"', '"llama"').encode(), "config.json: model_type is 'llama'"),
-        ("config.json", config.replace('"hidden_size": 128', '"hidden_size": 64').encode(), "config.json says"),
+        (
+            "config.json",
+            config.replace('"hidden_size": 128', '"hidden_size": 64').encode(),
+            "config.json says",
+        ),
     ]
     shutil.copytree(built, tmp_path / "run")
     for number, (name, data, words) in enumerate(cases):
@@ -383,7 +452,9 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[str], None]]]:
     """A file system of its own: (folder, resize). Root alone can mount one."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", place], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", place], capture_output=True, text=True
+    )
     if mounted.returncode:
         pytest.skip(f"cannot mount a small disk: {mounted.stderr.strip()}")
 
@@ -402,19 +473,33 @@ def test_a_full_disk_is_told_and_the_run_goes_on(
     for size in ("16k", "40k", "70k"):
         resize(size)
         done = codekiln(
-            "run", recipe, "-o", folder, "--source", modules, "--workers", "1", "--until", "corpus", check=None
+            "run",
+            recipe,
+            "-o",
+            folder,
+            "--source",
+            modules,
+            "--workers",
+            "1",
+            "--until",
+            "corpus",
+            check=None,
         )
         if done.returncode:
             assert done.returncode == 1
             line = done.stderr.strip().splitlines()[-1]
-            assert re.fullmatch(r"codekiln: error: no space left on the disk while writing \S+; free some and run .*", line)
+            assert re.fullmatch(
+                r"codekiln: error: no space left on the disk while writing \S+; free some and run .*", line
+            )
             assert str(place) in line
         if size == "16k":
             assert done.returncode == 1
     resize("8m")
     run(recipe, folder, "--source", modules)
     assert not leftovers(folder)
-    hashes = [json.loads((one / "stages/corpus/stage.json").read_text())["output_hash"] for one in (folder, built)]
+    hashes = [
+        json.loads((one / "stages/corpus/stage.json").read_text())["output_hash"] for one in (folder, built)
+    ]
     assert hashes[0] == hashes[1]
 
 

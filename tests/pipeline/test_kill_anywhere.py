@@ -60,7 +60,9 @@ def _written(path: Path) -> int:
         return 0
 
 
-def kill_at(point: Point, folder: Path, log: Path, arguments: list[str | Path], seconds: dict[str, float]) -> str:
+def kill_at(
+    point: Point, folder: Path, log: Path, arguments: list[str | Path], seconds: dict[str, float]
+) -> str:
     """Start the run and SIGKILL its whole process group at a point; returns where it was (see `landed`)."""
     process = start(log, *arguments)
     try:
@@ -260,7 +262,12 @@ def test_a_pool_of_processes_ends_with_the_run(
 
     codekiln(*arguments(tmp_path / "whole", 1))
     endings = [
-        ("sources", signal.SIGKILL, os.kill, -9),  # as the kernel does when memory runs out: the workers live on
+        (
+            "sources",
+            signal.SIGKILL,
+            os.kill,
+            -9,
+        ),  # as the kernel does when memory runs out: the workers live on
         ("sources", signal.SIGKILL, os.killpg, -9),
         ("sources", signal.SIGINT, os.killpg, 130),
         ("corpus", signal.SIGINT, os.killpg, 130),

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from codekiln import formats
-from codekiln.errors import UserError
+from codekiln.errors import RunError, UserError
 from codekiln.evaluation.config import ProofConfig
 from codekiln.evaluation.probes import BLOCK, LINE, FimProbe, HeldOutFile, choose_probes
 from codekiln.evaluation.truncate import truncate_block, truncate_line
@@ -141,6 +142,11 @@ def _probe_batches(probes: Sequence[FimProbe], batch_size: int) -> list[list[Fim
 
 def _score_windows(engine: Callable[[], TransformersEngine], batch: Sequence[Window]) -> pa.Table:
     bits = engine().score([(window.context, window.target) for window in batch])
+    if not all(map(isfinite, bits)):
+        raise RunError(
+            "the model's score of a held-out text is not finite: its weights are damaged, or training broke them; "
+            "`codekiln models verify` checks a fetched model"
+        )
     return _table(
         TEXT_SCORES,
         [
