@@ -264,7 +264,7 @@ def test_refused_before_anything_is_written(recipe: Path, modules: Path, tmp_pat
         ),
         (recipe, tmp_path / "file", source, "file is a file; give a folder with -o"),
         (recipe, tmp_path / "file/inside", source, "file is a file; give a folder with -o"),
-        (recipe, tmp_path / "full", source, "holds files that are not codekiln's"),
+        (recipe, tmp_path / "full", source, "full holds model, which codekiln has not made"),
         (recipe, modules, source, "holds the source"),
         (recipe, modules.parent, ("--source", modules / "m1.py"), "holds the source"),
         (tmp_path / "bad.yaml", tmp_path / "r", source, "bad.yaml:4: training.lerning_rate: unknown key"),
@@ -289,7 +289,7 @@ def test_a_few_files_are_split_into_whole_ones(recipe: Path, tmp_path: Path, cou
 @pytest.mark.parametrize("count", [2, 3])
 def test_a_few_files_make_a_whole_run(recipe: Path, tmp_path: Path, count: int) -> None:
     source = write_modules(tmp_path / "few", count)
-    run(recipe, tmp_path / "run", "--source", source, until="")
+    run(recipe, tmp_path / "run", "--source", source, "--set", "export.gguf=[]", until="")
     assert set(json.loads((tmp_path / "run/report.json").read_text())["metrics"]) == {
         "before",
         "after",

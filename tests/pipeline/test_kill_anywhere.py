@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pipeline_kit import codekiln, git, group, kill_group, leftovers, results, start
 
@@ -237,6 +238,14 @@ def wide(repository: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def is_worker(process: psutil.Process) -> bool:
+    """Whether a process is one of a pool, and no helper of it."""
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
 def hashes(folder: Path) -> dict[str, str]:
     found = (folder / "stages").glob("*/stage.json")
     return {path.parent.name: json.loads(path.read_text())["output_hash"] for path in found}
@@ -290,6 +299,16 @@ def test_a_pool_of_processes_ends_with_the_run(
         while left := group(process.pid):
             assert time.monotonic() < limit, left
             time.sleep(0.05)
+    process = start(log, *arguments(folder, 2))
+    processes.append(process)
+    limit = time.monotonic() + 120
+    while not (workers := [one for one in psutil.Process(process.pid).children() if is_worker(one)]):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    workers[0].kill()
+    assert process.wait(timeout=120) == 1
+    assert "a worker process died" in log.read_text().splitlines()[-1]
     codekiln(*arguments(folder, 2))
     assert hashes(folder) == hashes(tmp_path / "whole")
     assert not leftovers(folder)

@@ -27,6 +27,11 @@ from codekiln.shards.store import disk_errors, hash_file, hash_json, read_json, 
 
 RECORD = "stage.json"
 LOCK = ".lock"
+#: What the commands write into their folder; there is nothing of somebody else's under these names.
+_OWN = frozenset(
+    "stages sources corpus plan before dataset training export after model adapter model-f16.gguf model-q8_0.gguf "
+    "report.json report.html run.json".split()
+)
 #: Files that tell of one execution (timings, host) and so are no part of an output's hash.
 UNHASHED = frozenset({RECORD, "run.json", "claim.json"})
 
@@ -102,7 +107,8 @@ def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
     if not (work / RECORD).exists():
         stage.run(work)
         for path in work.rglob("*.tmp"):  # a kill while a file was written leaves its beginning
-            path.unlink()
+            if path.is_file():
+                path.unlink()
         files = folder_files(work)
         write_json(
             work / RECORD,
@@ -202,8 +208,10 @@ def _check_folder(folder: Path, sources: Sequence[str]) -> None:
             raise UserError(f"{folder} holds the source {source}; give a folder of its own with -o")
     with disk_errors(folder):
         names = set(os.listdir(folder)) if folder.exists() else set()
-    if LOCK not in names and names - {"lost+found", ".gitignore"}:
-        raise UserError(f"{folder} holds files that are not codekiln's; give a new or empty folder with -o")
+    if LOCK not in names and (taken := sorted(names & _OWN)):
+        raise UserError(
+            f"{folder} holds {taken[0]}, which codekiln has not made and would replace; give a new folder with -o"
+        )
 
 
 def publish(source: Path, target: Path) -> None:
