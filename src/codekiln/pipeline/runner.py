@@ -29,8 +29,24 @@ RECORD = "stage.json"
 LOCK = ".lock"
 #: What the commands write into their folder; there is nothing of somebody else's under these names.
 _OWN = frozenset(
-    "stages sources corpus plan before dataset training export after model adapter model-f16.gguf model-q8_0.gguf "
-    "report.json report.html run.json".split()
+    [
+        "stages",
+        "sources",
+        "corpus",
+        "plan",
+        "before",
+        "dataset",
+        "training",
+        "export",
+        "after",
+        "model",
+        "adapter",
+        "model-f16.gguf",
+        "model-q8_0.gguf",
+        "report.json",
+        "report.html",
+        "run.json",
+    ]
 )
 #: Files that tell of one execution (timings, host) and so are no part of an output's hash.
 UNHASHED = frozenset({RECORD, "run.json", "claim.json"})
