@@ -92,9 +92,9 @@ def markdown(document: dict[str, Any], isolation: dict[str, str]) -> str:
         f"# LoRA training on a CPU, {document['date']}",
         "",
         f"{settings['model']}, LoRA r={settings['rank']} on the seven linear layers, bf16, AdamW, one row of "
-        f"{settings['length']} tokens a step, {settings['threads']} thread(s), no activation checkpointing. "
-        f"{settings['rounds']} rounds, engines in turns, each in a process of its own; {settings['steps']} timed "
-        "steps a run after one warm-up step. CPU seconds are those of all threads of the process.",
+        f"{settings['length']} tokens a step, torch threads: {settings['threads']}, no activation checkpointing. Rounds: "
+        f"{settings['rounds']}, engines in turns, each in a process of its own; timed steps of a run: "
+        f"{settings['steps']}, after one warm-up step. CPU seconds are those of all threads of the process.",
         "",
         f"Machine: {machine['cpu']}, {machine['cores']} cores. Versions: {versions}.",
         f"bf16 matrix product, one thread: {_range(peak, 0)} GFLOP/s.",

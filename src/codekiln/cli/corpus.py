@@ -47,7 +47,7 @@ def build(
     chosen = [f"sources.paths={json.dumps(list(sources))}"] if sources else []
     loaded, folder, executor = (
         load_recipe(recipe, [*overrides, *chosen]),
-        Path(output),
+        Path(output).expanduser(),
         LocalExecutor(workers),
     )
     with locked(folder, loaded.sources.paths):

@@ -49,7 +49,7 @@ def build(
     from codekiln.recipe import load_recipe
     from codekiln.shards import LocalExecutor
 
-    loaded, folder = load_recipe(recipe, overrides), Path(output)
+    loaded, folder = load_recipe(recipe, overrides), Path(output).expanduser()
     checkpoint = resolve(model or loaded.model.name)
     with locked(folder):
         stage = dataset_stage(loaded, Path(corpus), checkpoint, tokens, LocalExecutor(workers))

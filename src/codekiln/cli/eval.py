@@ -33,7 +33,7 @@ def eval(
     from codekiln.recipe import load_recipe
     from codekiln.shards.store import read_json, write_json
 
-    loaded, folder = load_recipe(recipe, overrides), Path(output)
+    loaded, folder = load_recipe(recipe, overrides), Path(output).expanduser()
     checkpoint = resolve(model)
     with locked(folder):
         record = folder / "precision.json"

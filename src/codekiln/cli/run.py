@@ -77,7 +77,7 @@ def run(
         raise UserError("give either --tokens or --minutes, not both")
     chosen = [*overrides, *_overrides(sources, model, tokens, minutes, split, seed)]
     loaded = load_recipe(recipe, chosen)
-    folder = Path(output) if output else Path("runs") / loaded.name
+    folder = Path(output).expanduser() if output else Path("runs") / loaded.name
     work = Run(loaded, folder, workers=workers, threads=threads)
     if dry_run:
         rows = work.dry_run()

@@ -34,15 +34,16 @@ def train(
     time: the same command goes on from the last checkpoint.
     """
     from codekiln.modeling.fetch import resolve
-    from codekiln.pipeline.runner import bring, locked
+    from codekiln.pipeline.runner import bring, locked, output_hash
     from codekiln.pipeline.stages import plan_stage, read_plan, training_stage
     from codekiln.recipe import load_recipe
     from codekiln.shards.store import read_json
     from codekiln.training.engine import read_metrics, read_rate
 
-    source, folder = Path(dataset), Path(output)
+    source, folder = Path(dataset), Path(output).expanduser()
     loaded = load_recipe(recipe, overrides)
     checkpoint = resolve(model or loaded.model.name)
+    output_hash(source)  # names the mistake where DATASET is another folder
     budget = tokens or _all_tokens(source)
     training = loaded.training.model_copy(update={"tokens": budget, "minutes": None})
     # The dataset says how its budget was shared between the levels.
@@ -66,9 +67,7 @@ def train(
 
 
 def _all_tokens(dataset: Path) -> int:
-    from codekiln.pipeline.runner import output_hash
     from codekiln.training.rows import LEVELS, Rows
 
-    output_hash(dataset)
     rows = Rows(dataset)
     return sum(sum(rows.sizes(level)) for level in LEVELS)

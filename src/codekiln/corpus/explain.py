@@ -55,7 +55,7 @@ def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
 def _match(rows: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
     for fits in (
         lambda row: path in (row["path"], f"{row['repo']}:{row['path']}"),
-        lambda row: row["path"].endswith("/" + path) or path.endswith("/" + row["path"]),
+        lambda row: row["path"].endswith("/" + path) or path.endswith(f"/{row['repo']}/{row['path']}"),
     ):
         found = [row for row in rows if fits(row)]
         if found:

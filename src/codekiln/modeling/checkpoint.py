@@ -100,6 +100,7 @@ def _rewrite(base: Path, out: Path, change: Callable[[str, Tensor], Tensor]) -> 
                     if not (config.tie_word_embeddings and name == "lm_head.weight")
                 }
             save_file(tensors, out / path.name, metadata={"format": "pt"})
+            (out / path.name).chmod(0o644)  # safetensors writes for the owner alone
         for path in sorted(base.iterdir()):
             side = path.suffix in (".json", ".txt", ".jinja") and path.name != "codekiln.json"
             if side and path.is_file():

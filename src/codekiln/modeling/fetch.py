@@ -73,6 +73,12 @@ def locate(name: str) -> tuple[Source, Path] | None:
     return None if found is None else (found[0], found[1])
 
 
+def check_name(name_or_path: str) -> None:
+    """Refuse what is neither a path nor a catalogue name (UserError), before any work is done for it."""
+    if not Path(name_or_path).expanduser().exists():
+        find(name_or_path)
+
+
 def fetch(name: str, *, force: bool = False) -> Checkpoint:
     """Fetch a catalogue model unless it is here; `force` removes codekiln's prepared copy first."""
     entry = find(name)

@@ -108,6 +108,7 @@ def save_adapter(
     """Write adapter_model.safetensors and adapter_config.json in PEFT's format."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    (folder / "adapter_model.safetensors").chmod(0o644)  # safetensors writes for the owner alone
     config = {
         "base_model_name_or_path": base_model,
         "bias": "none",

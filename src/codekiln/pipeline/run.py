@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.errors import RunError
-from codekiln.modeling.fetch import Checkpoint, resolve
+from codekiln.modeling.fetch import Checkpoint, check_name, resolve
 from codekiln.pipeline import stages
 from codekiln.pipeline.runner import Stage, bring, finished, partial_folder, publish, withdraw
 from codekiln.progress import say
@@ -85,6 +85,7 @@ class Run:
 
     def up_to(self, last: str) -> None:
         """Bring every stage up to and including `last` up to date."""
+        check_name(self.recipe.model.name)
         for number, name in enumerate(ORDER[: ORDER.index(last) + 1], 1):
             title = f"[{number}/{len(ORDER)}] {name}"
             if name == "model":
@@ -95,7 +96,10 @@ class Run:
             elif name == "report":
                 say(title)
             else:
-                self.records.append(bring(self.path(name), self.stage(name), title))
+                stage = self.stage(name)
+                if finished(self.path(name), stage) is None:
+                    self._withdraw(() if name == "after" else RESULTS)
+                self.records.append(bring(self.path(name), stage, title))
             if name == "export":
                 self._publish()
 
@@ -108,8 +112,8 @@ class Run:
                 rows.append(
                     {"stage": name, "state": "looked up" if name == "model" else "written", "key": None}
                 )
-                if name == "model" and known:
-                    self.checkpoint(allow_fetch=False)
+                if name == "model":
+                    known = self._is_here() and known
                 continue
             if not known:
                 rows.append({"stage": name, "state": "runs after its inputs", "key": None})
@@ -121,6 +125,19 @@ class Run:
             )
             rows.append({"stage": name, "state": state, "key": stage.key})
         return rows
+
+    def _is_here(self) -> bool:
+        """Whether the model is on this machine; a name that is no model raises UserError."""
+        try:
+            self.checkpoint(allow_fetch=False)
+        except RunError:
+            return False
+        return True
+
+    def _withdraw(self, results: tuple[str, ...]) -> None:
+        """Take away what an earlier run with other inputs has shown: it would pass for this one's result."""
+        for name in (*results, "report.html", "report.json", "run.json"):
+            withdraw(self.folder / name)
 
     def _publish(self) -> None:
         """Show the results under plain names beside `stages/`; those of an earlier recipe go."""

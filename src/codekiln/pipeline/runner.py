@@ -165,7 +165,9 @@ def output_hash(folder: Path) -> str:
         UserError: no stage has finished there.
     """
     if not (folder / RECORD).exists():
-        raise UserError(f"{folder} is not the output of a finished codekiln stage: it has no {RECORD}")
+        inner = sorted(path.parent for path in folder.glob(f"*/{RECORD}"))
+        hint = f"; did you mean {' or '.join(map(str, inner))}?" if inner else ""
+        raise UserError(f"{folder} is not the output of a finished codekiln stage: it has no {RECORD}{hint}")
     return str(read_record(folder)["output_hash"])
 
 
@@ -182,7 +184,7 @@ def folder_files(folder: Path) -> dict[str, tuple[int, str]]:
 def locked(folder: Path, sources: Sequence[str] = ()) -> Iterator[None]:
     """Hold a folder for writing; a second process that wants the same one is refused.
 
-    The folder gets a .gitignore over all that is in it, so that a run inside a repository is no part of its code.
+    A new folder gets a .gitignore over all that is in it, so that a run inside a repository is no part of its code.
 
     Args:
         sources: paths that are read; the folder may lie in one of them, but not hold one.
@@ -205,7 +207,7 @@ def locked(folder: Path, sources: Sequence[str] = ()) -> Iterator[None]:
         os.ftruncate(lock, 0)
         with disk_errors(folder):
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        if not (folder / ".gitignore").exists():
+        if os.listdir(folder) == [LOCK]:
             write_bytes(folder / ".gitignore", b"*\n")
         yield
     finally:
