@@ -18,7 +18,7 @@ demo: $(VENV)/.run
 test: $(VENV)/.dev
 	$(PYTEST) -n 2 --dist loadfile -m "not slow and not weights" $(ARGS)
 
-test-all: $(VENV)/.dev
+test-all: $(VENV)/.bench
 	$(PYTEST) -n 2 --dist loadfile -m "not slow and not weights" $(ARGS)
 	$(PYTEST) -m "slow or weights" $(ARGS)
 
@@ -32,8 +32,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix src tests benchmarks
 	$(BIN)/ruff format src tests benchmarks
 
-bench: $(VENV)/.dev
-	$(PIP) install -q -c $(VENV)/constraints.txt -e ".[dev,bench]"
+bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/training_cpu.py $(ARGS)
 
 install: $(VENV)/.run
@@ -54,6 +53,10 @@ $(VENV)/.run: $(VENV)/.torch pyproject.toml
 $(VENV)/.dev: $(VENV)/.torch pyproject.toml
 	$(PIP) install -q -c $(VENV)/constraints.txt -e ".[dev]"
 	touch $@ $(VENV)/.run
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(PIP) install -q -c $(VENV)/constraints.txt -e ".[dev,bench]"
+	touch $@
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
