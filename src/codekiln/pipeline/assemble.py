@@ -15,7 +15,6 @@ from codekiln.modeling.checkpoint_folder import parameter_count, read_config
 from codekiln.modeling.fetch import Checkpoint
 from codekiln.modeling.qwen2 import Qwen2Config
 from codekiln.pipeline.version import source_commit
-from codekiln.progress import format_count
 from codekiln.recipe import Recipe, dump
 from codekiln.shards import Dataset
 from codekiln.shards.store import read_json
@@ -236,5 +235,4 @@ def _environment(plan: dict[str, Any]) -> dict[str, Any]:
         **versions,
         "dtype": plan["dtype"],
         "threads": plan["threads"],
-        "tokens": format_count(plan["tokens"]),
     }

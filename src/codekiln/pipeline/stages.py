@@ -87,7 +87,7 @@ def plan_stage(recipe: Recipe, checkpoint: Checkpoint, threads: int) -> Stage:
             measured["tokens_per_second"] = rate
         write_json(work / "run.json", measured)
         write_json(work / "plan.json", plan)
-        say(f"{plan['tokens']} training tokens, {dtype}, {threads} threads")
+        say(f"at least {plan['tokens']} training tokens, {dtype}, {threads} threads")
 
     return Stage("plan", 1, config, {"model": checkpoint_inputs(checkpoint)}, run)
 
