@@ -120,3 +120,8 @@ def pico_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pico")
     write_pico_weights(folder, live=train_pico_tokenizer(folder))
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole runs first: two test processes then end at about the same time."""
+    items.sort(key=lambda item: "pipeline" not in item.path.parts)

@@ -279,19 +279,14 @@ def test_a_pool_of_processes_ends_with_the_run(
 
     codekiln(*arguments(tmp_path / "whole", 1))
     endings = [
-        (
-            "sources",
-            signal.SIGKILL,
-            os.kill,
-            -9,
-        ),  # as the kernel does when memory runs out: the workers live on
+        ("sources", signal.SIGKILL, os.kill, -9),  # as the kernel does when memory runs out: the workers live on
         ("sources", signal.SIGKILL, os.killpg, -9),
         ("sources", signal.SIGINT, os.killpg, 130),
         ("corpus", signal.SIGINT, os.killpg, 130),
         ("corpus", signal.SIGTERM, os.killpg, 143),
         ("corpus", signal.SIGTERM, os.kill, 143),
         ("corpus", signal.SIGKILL, os.kill, -9),
-    ]
+    ]  # fmt: skip
     for number, (stage, what, send, code) in enumerate(endings):
         process = start(log, *arguments(folder, 2))
         processes.append(process)
@@ -307,16 +302,28 @@ def test_a_pool_of_processes_ends_with_the_run(
         while left := group(process.pid):
             assert time.monotonic() < limit, left
             time.sleep(0.05)
-    process = start(log, *arguments(folder, 2))
-    processes.append(process)
-    limit = time.monotonic() + 120
-    while not (workers := [one for one in psutil.Process(process.pid).children() if is_worker(one)]):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < limit
-        time.sleep(0.01)
-    workers[0].kill()
-    assert process.wait(timeout=120) == 1
-    assert "a worker process died" in log.read_text().splitlines()[-1]
     codekiln(*arguments(folder, 2))
     assert hashes(folder) == hashes(tmp_path / "whole")
+    assert not leftovers(folder)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_ends_the_run_in_one_line(
+    recipe: Path, wide: Path, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    folder, log = tmp_path / "run", tmp_path / "log"
+    arguments = ["run", recipe, "--source", wide, "-o", folder, "--workers", "2", "--until", "sources"]
+    process = start(log, *arguments)
+    processes.append(process)
+    limit = time.monotonic() + 300
+    while not (workers := [one for one in psutil.Process(process.pid).children() if is_worker(one)]):
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < limit, log.read_text()
+        time.sleep(0.01)
+    workers[0].kill()
+    assert process.wait(timeout=300) == 1
+    said = log.read_text()
+    assert said.splitlines()[-1].startswith("codekiln: error: a worker process died")
+    assert "Traceback" not in said
+    codekiln(*arguments)
     assert not leftovers(folder)
