@@ -163,6 +163,11 @@ def _run(
     )
     if done.returncode:
         sys.stderr.write(done.stderr)
+        if done.returncode < 0:
+            raise RunError(
+                f"engine {engine} was killed by signal {-done.returncode} (9: the machine ran out of memory); "
+                "lower --length and run again"
+            )
         raise RunError(f"engine {engine} failed (exit code {done.returncode}); its own message stands above")
     result: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
     answered.unlink()

@@ -27,7 +27,7 @@ AIMS = {
     "half a checkpoint": ("training", "stages/training.partial/state.tmp"),
     "half a GGUF": ("export", "stages/export.partial/.model-*.gguf.partial"),
     "half the results": ("", "model/config.json"),
-    "half a report": ("", "report.json.tmp"),
+    "the report": ("", "stages/after/stage.json"),
 }
 
 
@@ -118,7 +118,7 @@ TWENTY = [
     ["sources", "before", "after a checkpoint", "export", "after"],
     ["corpus", "plan", "dataset", "half a checkpoint", "half a GGUF"],
     ["sources", "before", "before", "training", "half the results"],
-    ["corpus", "dataset", "after a checkpoint", "export", "half a report"],
+    ["corpus", "dataset", "after a checkpoint", "export", "the report"],
 ]
 
 
