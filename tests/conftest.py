@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import signal
 import textwrap
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pytest
 
 from codekiln import formats
 from codekiln.modeling.tokenizer_files import ADDED_TOKENS, BASE_VOCABULARY, SPLIT_PATTERN, write_tokenizer
+
+# A shell starts a background job with SIGINT ignored, and commands under test would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PICO_ROWS = 151_936
 PICO_TEMPLATE = (
