@@ -61,7 +61,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         UserError: an option is wrong or names an engine or a model that does not exist.
         RunError: an engine failed.
     """
-    from codekiln.cli.machine import available_cores, cpu_model
+    from codekiln.machine import available_cores, cpu_model
     from codekiln.modeling.fetch import resolve
     from codekiln.modeling.qwen2 import Qwen2Config
     from codekiln.modeling.tokenizer import load_tokenizer

@@ -66,12 +66,14 @@ def run_codekiln(job: Job) -> dict[str, Any]:
     import torch
 
     from codekiln.formats import Kind
+    from codekiln.machine import keep_freed_memory
     from codekiln.training.config import TrainingConfig
     from codekiln.training.engine import train_step
     from codekiln.training.loss import token_losses
     from codekiln.training.rows import Row, targets_of
     from codekiln.training.trainable import make_optimizer, make_trainable
 
+    keep_freed_memory()
     config = TrainingConfig(rank=job["rank"], alpha=job["alpha"], learning_rate=job["learning_rate"])
     trainable = make_trainable(Path(job["checkpoint"]), config, dtype="bfloat16", seed=0)
     optimizer = make_optimizer(trainable, config)

@@ -51,6 +51,7 @@ class Progress:
         self._begun = self._shown = time.monotonic()
         self._values: dict[str, str] = {}
         self._width = 0
+        self._logged: float | None = None
 
     def __enter__(self) -> Progress:
         if self._tty:
@@ -60,7 +61,8 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None or self.done > self._start:
+        # A log that has the last figure already needs no second line of it.
+        if (kind is None or self.done > self._start) and (self._tty or self._logged != self.done):
             self._show(final=True)
 
     def update(self, n: float = 1, **values: object) -> None:
@@ -95,6 +97,7 @@ class Progress:
             self._width = len(line)
         else:
             self._stream.write(line + "\n")
+            self._logged = self.done
         self._stream.flush()
 
 

@@ -115,9 +115,14 @@ def _find(name_or_path: str) -> tuple[Path, str]:
     path = Path(name_or_path)
     if os.path.lexists(name_or_path) or path.suffix in (".yaml", ".yml") or os.sep in name_or_path:
         return path, name_or_path
-    close = difflib.get_close_matches(name_or_path, builtin, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"built-in are: {', '.join(builtin)}"
+    hint = _builtin_hint(name_or_path)
     raise UserError(f"there is no recipe {name_or_path!r}; {hint} (or give the path of a YAML file)")
+
+
+def _builtin_hint(name: str) -> str:
+    builtin = builtin_recipes()
+    close = difflib.get_close_matches(name, builtin, n=1)
+    return f"built-in is {close[0]}: did you mean that?" if close else f"built-in are: {', '.join(builtin)}"
 
 
 def _load(path: Path, source: str, chain: tuple[tuple[Path, str], ...]) -> Document:
@@ -161,7 +166,7 @@ def _find_base(base: str, path: Path, source: str, refuse: Any) -> tuple[Path, s
             return target, os.path.normpath(os.path.join(os.path.dirname(source), base))
     except (OSError, ValueError):
         pass
-    raise refuse(f"there is no file {base!r} beside {source}, and built-in are: {', '.join(builtin)}")
+    raise refuse(f"there is no file {base!r} beside {source}, and {_builtin_hint(base)}")
 
 
 def _merge(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from codekiln.cli import machine
+from codekiln import machine
 
 
 def doctor(*words: str, start: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -125,7 +125,7 @@ def test_facts_about_the_machine(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
 def test_cores_follow_the_affinity() -> None:
     code = (
-        "import os; from codekiln.cli.machine import available_cores\n"
+        "import os; from codekiln.machine import available_cores\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); print(available_cores())"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "1\n"

@@ -204,9 +204,8 @@ def full(*, worse: bool = False, files: int = 1240, steps: int = 90) -> dict[str
                     "path": path,
                     "revision": "3.11.9",
                     "license": "PSF-2.0",
-                    "tokens": 900 + i,
                 }
-                for i, path in enumerate(paths)
+                for path in paths
             ],
         },
         "stages": [

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from codekiln.cli import machine
+from codekiln import machine
 from codekiln.errors import CodekilnError, one_line
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from codekiln.cli.machine import available_cores
+from codekiln.machine import available_cores
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _MIN_COLUMN = 16

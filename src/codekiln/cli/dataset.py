@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from codekiln.cli.common import emit, json_option, set_option, table, workers_option
+from codekiln.errors import UserError
 
 
 @click.group()
@@ -81,8 +82,13 @@ def show(folder: str, model: str | None, level: str, count: int, first: int, as_
     from codekiln.shards import Dataset
 
     root = Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
+    rows_there = Dataset.open(root / "dataset" / level)
+    if first >= len(rows_there):
+        raise UserError(
+            f"{root / 'dataset' / level} has {len(rows_there)} rows, numbered from 0; --from is {first}"
+        )
     tokenizer = load_tokenizer(resolve(model or ModelConfig().name).path)
-    rows = list(islice(Dataset.open(root / "dataset" / level).rows(), first, first + count))
+    rows = list(islice(rows_there.rows(), first, first + count))
     texts = [render_row(row, tokenizer) for row in rows]
     document = [
         {"row": row["row"], "documents": row["documents"], "text": text} for row, text in zip(rows, texts)

@@ -80,14 +80,19 @@ def run(
     folder = Path(output).expanduser() if output else Path("runs") / loaded.name
     work = Run(loaded, folder, workers=workers, threads=threads)
     if dry_run:
-        rows = work.dry_run()
+        rows = work.dry_run(until) if until else work.dry_run()
         lines = table([[row["stage"], row["state"]] for row in rows], headers=("stage", "state"))
-        emit({"recipe": loaded.name, "folder": str(folder), "stages": rows}, as_json, lines)
+        emit(
+            {"recipe": loaded.name, "folder": str(folder), "stages": rows},
+            as_json,
+            [f"recipe {loaded.name}, folder {folder}", *lines],
+        )
         return
     with locked(folder, loaded.sources.paths):
         if until is not None:
             work.up_to(until)
-            emit({"folder": str(folder), "stages": work.records}, as_json, [f"{folder}: done up to {until}"])
+            line = f"{folder / 'stages' / until}: done; the same command without --until goes on from here"
+            emit({"folder": str(folder), "stages": work.records}, as_json, [line])
             return
         report = work.finish()
     from codekiln.report import text_summary

@@ -6,6 +6,7 @@ batches (`codekiln.corpus.reading`).
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
 import re
@@ -21,6 +22,7 @@ from codekiln.corpus.records import Candidate, Listing, Skip, Source
 from codekiln.errors import UserError
 from codekiln.shards.store import hash_file
 
+_ADDRESS = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 #: A licence text or metadata file above this is not looked at.
 LICENSE_BYTES = 512 * 1024
 
@@ -34,9 +36,15 @@ def list_sources(config: SourceConfig) -> list[Listing]:
     """
     unknown = set(config.languages or ()) - set(languages.LANGUAGES)
     if unknown:
-        close = ", ".join(sorted(unknown))
-        raise UserError(f"sources.languages: unknown {close}; the names are those of `{languages.LANGUAGES[0]}` … "
-                        f"`{languages.LANGUAGES[-1]}` in codekiln.corpus.languages")  # fmt: skip
+        name = min(unknown)
+        by_letters = {language.lower(): language for language in languages.LANGUAGES}
+        close = difflib.get_close_matches(name.lower(), by_letters, n=1)
+        hint = (
+            f"did you mean {by_letters[close[0]]}?"
+            if close
+            else f"known are {', '.join(languages.LANGUAGES)}"
+        )
+        raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
     listings = [_standard_library()] if not config.paths else _from_paths(config)
     for listing in listings:
         _triage(listing, config)
@@ -74,6 +82,10 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
             path = path.resolve(strict=True)
             kind = path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
+            if _ADDRESS.match(text):
+                raise UserError(
+                    f"source {text} is an address; clone or download it first and give its path"
+                ) from None
             raise UserError(
                 f"source {text} does not exist; give a repository, folder, file or archive"
             ) from None

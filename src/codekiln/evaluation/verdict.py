@@ -51,10 +51,17 @@ def verdict(compared: dict[str, Any]) -> dict[str, str]:
         if compared["difference"][name]["value"] is not None
     )
     if smallest < _FEW_FILES:
-        sentence += (
-            f" With only {smallest} held-out file{'s' if smallest != 1 else ''} these intervals are rough."
-        )
+        sentence += f" {_rough(smallest)}"
     return {"word": word, "sentence": sentence}
+
+
+def _rough(files: int) -> str:
+    """What an interval over so few files is worth: a bootstrap excludes zero as soon as all files agree."""
+    if files == 1:
+        return "With only 1 held-out file these intervals say nothing about other files."
+    text = f"With only {files} held-out files these intervals are rough"
+    chances = 2 ** (files - 1)
+    return f"{text}: by chance alone all of them would move the same way one time in {chances}."
 
 
 def _word(change: dict[str, float], *, lower_is_better: bool) -> str:

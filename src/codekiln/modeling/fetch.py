@@ -32,7 +32,8 @@ class Checkpoint:
     """A checkpoint on this machine, checked for completeness.
 
     `path` is a Hugging Face folder, `source` where this call found it, `sha256` the hash of the weights
-    (`checkpoint_hash`). `license`, `hub_id` and `revision` are None where a local model does not say.
+    (`checkpoint_hash`). `license`, `hub_id` and `revision` are None where a local model does not say. `origin` names
+    the GGUF file that the weights were dequantized from, None for weights as they were published.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Checkpoint:
     license: str | None
     hub_id: str | None
     revision: str | None
+    origin: str | None = None
 
 
 def resolve(name_or_path: str, *, allow_fetch: bool = True) -> Checkpoint:
@@ -119,7 +121,7 @@ def _convert(path: Path) -> Checkpoint:
                 folder, {"name": path.stem, "source": "gguf", "gguf_sha256": digest}, _importer(path)
             )
     _check(folder, cache.mending(folder))
-    return Checkpoint(path.stem, folder, "local", checkpoint_hash(folder), None, None, None)
+    return Checkpoint(path.stem, folder, "local", checkpoint_hash(folder), None, None, None, path.name)
 
 
 def _importer(path: Path) -> Callable[[Path], object]:
@@ -141,7 +143,14 @@ def _held(entry: Entry) -> tuple[Source, Path, str | None] | None:
 
 def _checkpoint(entry: Entry, folder: Path, source: Source, revision: str | None) -> Checkpoint:
     return Checkpoint(
-        entry.name, folder, source, checkpoint_hash(folder), entry.license, entry.hub_id, revision
+        entry.name,
+        folder,
+        source,
+        checkpoint_hash(folder),
+        entry.license,
+        entry.hub_id,
+        revision,
+        None if source == "hub" else (cache.read_record(folder) or {}).get("gguf"),
     )
 
 
@@ -249,4 +258,5 @@ def _ways(entry: Entry) -> str:
 
 def _nothing(entry: Entry, variable: str | None) -> str:
     why = f"the network is off ({variable})" if variable else "this command does not fetch"
-    return f"{entry.name} is not on this machine and {why}; {_ways(entry)}"
+    first = "" if variable else f"run `codekiln models fetch {entry.name}`, or one of "
+    return f"{entry.name} is not on this machine and {why}; {first}{_ways(entry)}"

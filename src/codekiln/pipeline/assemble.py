@@ -11,6 +11,7 @@ from codekiln import __version__
 from codekiln.corpus.build import summarize
 from codekiln.dataset.stats import stats
 from codekiln.evaluation.proof import compare, samples, verdict
+from codekiln.machine import cpu_model
 from codekiln.modeling.checkpoint_folder import parameter_count, read_config
 from codekiln.modeling.fetch import Checkpoint
 from codekiln.modeling.qwen2 import Qwen2Config
@@ -60,6 +61,7 @@ def assemble(
             "hub_id": checkpoint.hub_id,
             "revision": checkpoint.revision,
             "source": checkpoint.source,
+            "origin": checkpoint.origin,
             "sha256": checkpoint.sha256,
             "license": checkpoint.license,
             "parameters": parameter_count(read_config(checkpoint.path)),
@@ -233,6 +235,7 @@ def _environment(plan: dict[str, Any]) -> dict[str, Any]:
             continue
     return {
         **versions,
+        "processor": cpu_model(),
         "dtype": plan["dtype"],
         "threads": plan["threads"],
     }

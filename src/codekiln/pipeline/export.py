@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from codekiln import formats
+from codekiln.machine import release_memory
 from codekiln.modeling.checkpoint import load_model, merge_adapter, replace_weights
 from codekiln.modeling.tokenizer import load_tokenizer
-from codekiln.pipeline.runner import release_memory
 from codekiln.shards.store import write_json
 
 if TYPE_CHECKING:

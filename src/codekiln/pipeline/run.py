@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,6 @@ from codekiln.shards.store import read_json, write_json
 RESULTS = ("model", "adapter", "model-f16.gguf", "model-q8_0.gguf")
 #: Stages in the order of a run.
 ORDER = ("sources", "corpus", "model", "plan", "before", "dataset", "training", "export", "after", "report")
-
-
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Run:
@@ -103,11 +97,11 @@ class Run:
             if name == "export":
                 self._publish()
 
-    def dry_run(self) -> list[dict[str, Any]]:
-        """Every stage with what a run would do; nothing is run or fetched."""
+    def dry_run(self, last: str = ORDER[-1]) -> list[dict[str, Any]]:
+        """Every stage up to `last` with what a run would do; nothing is run or fetched."""
         rows: list[dict[str, Any]] = []
         known = True
-        for name in ORDER:
+        for name in ORDER[: ORDER.index(last) + 1]:
             if name in ("model", "report"):
                 rows.append(
                     {"stage": name, "state": "looked up" if name == "model" else "written", "key": None}

@@ -7,10 +7,7 @@ sibling `NAME.partial`, where it finds its own unfinished work after a kill, and
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import fcntl
-import gc
 import os
 import shutil
 import time
@@ -21,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.errors import RunError, UserError
+from codekiln.machine import release_memory
 from codekiln.progress import format_duration, say
 from codekiln.shards.kernel import replace_folder
 from codekiln.shards.store import disk_errors, hash_file, hash_json, read_json, write_bytes, write_json
@@ -122,6 +120,7 @@ def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
     write_json(claim, stage.key)
     if not (work / RECORD).exists():
         stage.run(work)
+        release_memory()  # one stage's model must not stand beside the next one's
         for path in work.rglob("*.tmp"):  # a kill while a file was written leaves its beginning
             if path.is_file():
                 path.unlink()
@@ -143,14 +142,6 @@ def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
     replace_folder(work, folder)
     say(f"{title}: done in {format_duration(made['seconds'])}")
     return {**made, "cached": False}
-
-
-def release_memory() -> None:
-    """Give a finished stage's memory back: one stage's model must not stand beside the next one's."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        # glibc keeps freed blocks below 32 MB, which is most of a model's weights.
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def partial_folder(folder: Path) -> Path:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 from typing import Any
 
 from codekiln.corpus.build import build_corpus
 from codekiln.corpus.sources import build_sources, fingerprint
+from codekiln.machine import cpu_model
 from codekiln.modeling.fetch import Checkpoint
 from codekiln.pipeline.runner import Stage, output_hash
 from codekiln.progress import say
@@ -61,7 +61,7 @@ def plan_stage(recipe: Recipe, checkpoint: Checkpoint, threads: int) -> Stage:
         mode="json", include={"method", "rank", "tokens", "minutes", "dtype"}
     )
     config |= {"length": recipe.dataset.length, "threads": threads}
-    config["processor"] = platform.processor() or platform.machine()
+    config["processor"] = cpu_model()
 
     def run(work: Path) -> None:
         from codekiln.modeling.precision import choose_dtype, measure_gemm

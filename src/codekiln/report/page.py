@@ -10,7 +10,7 @@ from typing import Any
 
 from codekiln.report import flow, sections
 from codekiln.report.markup import Child, Markup, el, note, section
-from codekiln.report.proof import header, proof
+from codekiln.report.proof import header, proof, run_title
 from codekiln.report.samples import samples
 from codekiln.report.schema import Report, load
 
@@ -48,7 +48,7 @@ def page(report: Report) -> str:
         el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         el("meta", name="color-scheme", content="light dark"),
         el("meta", name="referrer", content="no-referrer"),
-        el("title", f"{report.name}{word} - codekiln run report"),
+        el("title", f"{run_title(report)}{word} - codekiln run report"),
         el("style", style),
     )
     body = el(

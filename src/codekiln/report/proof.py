@@ -16,6 +16,9 @@ _HEADLINE_NAMES = {
     "fim_bits_per_byte": "Bits per byte of held-out middles (FIM)",
 }
 
+#: Sources named in the heading.
+SOURCES = 3
+
 
 def header(report: Report) -> Markup:
     """Title, verdict, the two headline figures and the facts of the run."""
@@ -38,11 +41,19 @@ def header(report: Report) -> Markup:
     return el(
         "header",
         el("p", version, " · run report", class_="kicker"),
-        el("h1", report.name),
+        el("h1", run_title(report)),
         verdict,
         el("div", figures, class_="headlines") if figures else None,
         el("div", facts(_run_facts(report)), class_="run"),
     )
+
+
+def run_title(report: Report) -> str:
+    """The recipe and whose code it was run on."""
+    names = [source.repo for source in report.provenance.sources]
+    if len(names) > SOURCES + 1:
+        names = [*names[:SOURCES], f"{len(names) - SOURCES} more"]
+    return f"{report.name}: {', '.join(names)}" if names else report.name
 
 
 def _headline(row: m.Row) -> Markup:
@@ -80,7 +91,8 @@ def _headline(row: m.Row) -> Markup:
 def _run_facts(report: Report) -> list[tuple[str, Child]]:
     made: list[tuple[str, Child]] = []
     if report.model:
-        made.append(("Model", report.model.name))
+        quantized = " (dequantized)" if report.model.origin else ""
+        made.append(("Model", report.model.name + quantized))
     if report.training:
         amount = f", {count(report.training.tokens)} tokens" if report.training.tokens else ""
         made.append(("Training", sections.method(report.training.method) + amount))

@@ -67,12 +67,16 @@ class Change(_Part):
 
 
 class ModelInfo(_Part):
-    """The model that was adapted. `parameters` is a count, `sha256` that of the weight file."""
+    """The model that was adapted.
+
+    `parameters` is a count, `sha256` that of the weights; `origin` is the GGUF file that they were dequantized from.
+    """
 
     name: str
     hub_id: str | None = None
     revision: str | None = None
     source: str | None = None
+    origin: str | None = None
     sha256: str | None = None
     license: str | None = None
     parameters: int | None = None
@@ -205,7 +209,6 @@ class TrainingFile(_Part):
     path: str
     revision: str | None = None
     license: str | None = None
-    tokens: int | None = None
 
 
 class Provenance(_Part):

@@ -25,7 +25,8 @@ def model(info: ModelInfo) -> Markup:
     for name, value in (
         ("Hub id", info.hub_id),
         ("Revision", info.revision),
-        ("Weights from", info.source),
+        ("Found in", info.source),
+        ("Dequantized from", info.origin),
         ("SHA-256 of the weights", info.sha256),
         ("Licence", info.license),
     ):
@@ -132,15 +133,13 @@ def _training_files(data: Provenance) -> Markup:
     shown = data.files[:FILES]
     capped = len(data.files) > FILES
     rows: list[list[Child]] = [
-        [el("code", item.path), item.repo, (item.revision or "")[:HASH], item.license, count(item.tokens)]
-        for item in shown
+        [el("code", item.path), item.repo, (item.revision or "")[:HASH], item.license] for item in shown
     ]
     columns = [
         Column("Path"),
         Column("Source"),
         Column("Revision"),
         Column("Licence"),
-        Column("Tokens", True),
     ]
     total = plural(len(data.files), "file")
     said = f"The first {FILES} of {total}; all of them are in report.json." if capped else f"All {total}."

@@ -20,7 +20,15 @@ from codekiln.errors import RunError, UserError, one_line
 from codekiln.shards.tables import schema_name, schema_version
 
 MANIFEST = "manifest.json"
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+_REFUSED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 ROW_GROUP = 4096
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from codekiln.formats import CONTROL_IDS, FIM_PAD, Kind
+from codekiln.machine import keep_freed_memory
 from codekiln.modeling.qwen2 import Qwen2Config
 from codekiln.training.config import TrainingConfig
 from codekiln.training.engine import train_step
@@ -40,6 +41,7 @@ def measure_rate(
 ) -> float:
     """Training tokens a second on this machine, from one measured step on made-up tokens after a short warm-up."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     trainable = make_trainable(checkpoint, config, dtype=dtype, seed=seed)
     optimizer = make_optimizer(trainable, config)
     generator = torch.Generator().manual_seed(seed)

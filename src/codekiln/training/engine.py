@@ -24,6 +24,7 @@ from torch import Tensor
 
 from codekiln.errors import RunError
 from codekiln.formats import Kind
+from codekiln.machine import keep_freed_memory
 from codekiln.modeling.lora import save_adapter
 from codekiln.progress import Progress
 from codekiln.shards.store import disk_errors, read_json, write_bytes, write_json
@@ -70,6 +71,7 @@ def train(
         drop_states(folder)
         return
     torch.set_num_threads(threads)
+    keep_freed_memory()
     rows = Rows(dataset)
     plan = plan_steps(
         rows, tokens=tokens, repository_share=repository_share, batch_tokens=config.batch_tokens

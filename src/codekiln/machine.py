@@ -1,12 +1,17 @@
-"""Facts about this machine as this process sees it: processor, memory, disk."""
+"""This machine as this process sees it: processor, memory, and what the C library does with freed memory."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import os
 import platform
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+#: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD of mallopt(3), in bytes; the first is at its maximum.
+_MALLOPT = ((-3, 32 * 1024**2), (-1, 2**31 - 1), (-2, 64 * 1024**2))
 
 
 def available_cores() -> int:
@@ -42,6 +47,25 @@ def memory() -> tuple[int, int]:
             total = int(limit)
             available = min(available, max(0, total - int(used or 0)))
     return total, available
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed blocks of up to 32 MB for the next request, instead of giving them to the system.
+
+    A training step frees and asks for gigabytes; first touches of fresh pages were 3 to 10 % of its time on a
+    virtual machine. `release_memory` gives back what was kept. Does nothing with another C library.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        for parameter, value in _MALLOPT:
+            mallopt(parameter, value)
+
+
+def release_memory() -> None:
+    """Collect garbage and give freed memory back to the system."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def cpu_model() -> str:
