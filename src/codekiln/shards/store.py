@@ -20,6 +20,8 @@ from codekiln.errors import RunError, UserError, one_line
 from codekiln.shards.tables import schema_name, schema_version
 
 MANIFEST = "manifest.json"
+#: The file that marks a folder as codekiln's output, and locks it; such a folder is never a source of code.
+OUTPUT_MARK = ".codekiln.lock"
 _REFUSED = (
     errno.EACCES,
     errno.EPERM,
