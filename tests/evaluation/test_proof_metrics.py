@@ -64,6 +64,16 @@ def test_equal_sides_differ_by_exactly_zero(side) -> None:
     assert result["before"] == result["after"]
 
 
+def test_metrics_over_the_same_files_share_their_resamples() -> None:
+    before = {f"f{i}": (float(i % 7), 10.0) for i in range(12)}
+    after = {f"f{i}": (float(i % 5), 10.0) for i in range(12)}
+    twice = [paired({f: (k * t, k * b) for f, (t, b) in before.items()},
+                    {f: (k * t, k * b) for f, (t, b) in after.items()}, resamples=300, seed=1)
+             for k in (1.0, 4.0)]  # fmt: skip
+    assert twice[0] == twice[1]
+    assert paired(before, after, resamples=300, seed=2) != twice[0]
+
+
 @given(SUMS, st.randoms())
 def test_the_order_of_files_changes_nothing(side, shuffler: random.Random) -> None:
     other = {file: (2 * top, bottom) for file, (top, bottom) in side.items()}

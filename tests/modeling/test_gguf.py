@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -139,9 +140,11 @@ def test_llama_cpp_stops_where_a_fim_middle_ends(
         return rows
 
     replace_rows(folder, "model.embed_tokens.weight", prefer_the_end)
-    expected = [Completion([], [], [], True)]
-    assert hf_greedy(folder, [hole], 4) == expected
-    assert llama_greedy(write_gguf(folder, tmp_path / "end.gguf", "f16"), [hole], 4) == expected
+    reference = hf_greedy(folder, [hole], 4)
+    assert [(one.ids, one.stopped) for one in reference] == [([], True)]
+    ended = llama_greedy(write_gguf(folder, tmp_path / "end.gguf", "f16"), [hole], 4)
+    assert ended == [Completion([], [], [], True)]
+    assert compare(reference, ended).same == 1
 
 
 @pytest.mark.slow
@@ -348,3 +351,15 @@ def test_compare_measures_up_to_the_first_difference() -> None:
     assert (agreement.prompts, agreement.same, agreement.tokens) == (2, 1, 4)
     assert agreement.max_logprob_difference == pytest.approx(0.3)
     assert agreement.narrowest == pytest.approx(0.5)
+
+
+def test_compare_takes_an_end_for_a_choice() -> None:
+    ended = Completion([1], [-0.1], [{1: -0.1, 9: -3.0}, {151643: -0.1, 5: -2.1}], True)
+    endless = Completion([1, 5], [-0.1, -0.4], [{1: -0.1}, {5: -0.4}], False)
+    cut = Completion([1], [-0.1], [{1: -0.1}], True)
+    nothing = Completion([], [], [], True)
+    assert compare([ended], [cut]).same == 1
+    assert compare([ended], [endless]).narrowest == pytest.approx(2.0)
+    going_on = Completion([1, 5], [-0.1, -0.4], [{1: -0.1}, {5: -0.4, 151643: -1.2}], False)
+    assert compare([going_on], [cut]).narrowest == pytest.approx(0.8)
+    assert compare([nothing], [endless]).narrowest == math.inf

@@ -70,6 +70,8 @@ def curve(steps: int, random: Random) -> list[dict[str, Any]]:
                 "learning_rate": 2e-4 * min(1.0, step / 5, (steps - step + 1) / (0.2 * steps)),
                 "gradient_norm": abs(near(0.9 + decay, 0.15)),
                 "losses": losses,
+                "targets": 2000,
+                "counts": {"plain": 900, "context": 600, "middle": 90, "end": 10, "repository": 400},
             }
         )
     return made

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from codekiln.report import metrics as m
 from codekiln.report.axes import tick_label, ticks
-from codekiln.report.curve import loss_curve, smooth, thin
+from codekiln.report.curve import ends, loss_curve, mean, smooth, thin
 from codekiln.report.forest import forest
 from codekiln.report.schema import CurvePoint, Estimate, Metrics
 
@@ -79,15 +79,27 @@ def test_long_curves_are_drawn_as_means() -> None:
     assert len(drawn) < 200_000
 
 
-@given(values=st.lists(st.floats(-10, 10), min_size=1, max_size=50), window=st.integers(1, 15))
-def test_smoothing_keeps_ends_length_and_range(values: list[float], window: int) -> None:
-    series = [(float(i), v) for i, v in enumerate(values)]
+@given(
+    values=st.lists(st.tuples(st.floats(-10, 10), st.integers(1, 500)), min_size=1, max_size=50),
+    window=st.integers(1, 15),
+)
+def test_smoothing_keeps_length_range_and_thinning_keeps_the_mean(
+    values: list[tuple[float, int]], window: int
+) -> None:
+    series = [(float(i), v, float(tokens)) for i, (v, tokens) in enumerate(values)]
     made = smooth(series, window)
-    assert [x for x, _ in made] == [x for x, _ in series]
-    assert made[0] == series[0]
-    assert made[-1] == series[-1]
-    assert all(min(values) - 1e-9 <= y <= max(values) + 1e-9 for _, y in made)
-    assert len(thin(series, 10)) == min(10, len(series))
+    assert [x for x, _, _ in made] == [x for x, _, _ in series]
+    low, high = min(v for v, _ in values) - 1e-9, max(v for v, _ in values) + 1e-9
+    assert all(low <= y <= high for _, y, _ in made)
+    thinned = thin(series, 10)
+    assert len(thinned) == min(10, len(series))
+    assert mean(thinned) == pytest.approx(mean(series), abs=1e-9)
+
+
+def test_where_a_curve_starts_and_ends_is_a_mean_over_tokens() -> None:
+    # One token of a rare kind in the first step does not stand for the first steps.
+    series = [(1.0, 9.0, 1.0), (2.0, 2.0, 99.0), *[(float(i), 1.0, 50.0) for i in range(3, 11)]]
+    assert ends(series) == pytest.approx(((9 + 2 * 99) / 100, 1.0))
 
 
 estimates = st.builds(

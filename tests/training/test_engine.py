@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from codekiln.dataset.config import repository_tokens
 from codekiln.errors import RunError
 from codekiln.training import engine
 from codekiln.training.config import TrainingConfig
@@ -46,10 +47,34 @@ def test_steps_lower_the_loss_of_their_rows(pico_checkpoint: Path, packed: Path)
     assert losses[-1] < losses[0] - 0.5
 
 
+def test_builder_and_trainer_split_every_budget_alike(packed: Path) -> None:
+    """A budget that the rows meet exactly is enough: nothing is rounded in two ways."""
+    rows = Rows(packed)
+    sizes = rows.sizes("file")
+    for share in (0.25, 0.07, 1 / 3, 0.5):
+        for tokens in range(1, 1200):
+            repository = repository_tokens(tokens, share)
+            if tokens - repository <= sum(sizes) and repository <= sum(rows.sizes("repository")):
+                plan_steps(rows, tokens=tokens, repository_share=share, batch_tokens=128)
+    exact = next(t for t in range(sum(sizes), 4000) if t - repository_tokens(t, 0.25) == sum(sizes))
+    plan_steps(rows, tokens=exact, repository_share=0.25, batch_tokens=128)
+
+
+def test_the_adapter_says_what_it_belongs_to(pico_checkpoint: Path, packed: Path, tmp_path: Path) -> None:
+    run(tmp_path / "t", pico_checkpoint, packed, base_model=str(pico_checkpoint), note="For `x`.\n")
+    config = json.loads((tmp_path / "t/adapter/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(pico_checkpoint)
+    assert (tmp_path / "t/adapter/README.md").read_text() == "For `x`.\n"
+
+
 def test_training_writes_an_adapter(pico_checkpoint: Path, packed: Path, tmp_path: Path) -> None:
     run(tmp_path / "t", pico_checkpoint, packed)
     metrics = read_metrics(tmp_path / "t")
-    assert set(metrics[0]["losses"]) == {"plain", "end"}
+    assert set(metrics[0]["losses"]) == set(metrics[0]["counts"]) == {"plain", "end"}
+    for line in metrics:
+        assert sum(line["counts"].values()) == line["targets"]
+        parts = sum(line["losses"][kind] * line["counts"][kind] for kind in line["losses"])
+        assert line["loss"] == pytest.approx(parts / line["targets"], rel=1e-5)
     assert 600 <= metrics[-1]["tokens"] < 600 + 64 + 96
     assert (tmp_path / "t/adapter/adapter_model.safetensors").exists()
     assert not list((tmp_path / "t").glob("state-*"))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from codekiln.dataset.config import DatasetConfig
+from codekiln.dataset.config import DatasetConfig, repository_tokens
 from codekiln.dataset.documents import CHARACTERS_PER_TOKEN
 from codekiln.dataset.files import TrainFiles, open_files
 from codekiln.dataset.pack import pack
@@ -79,8 +79,8 @@ def build_dataset(
     if share > 0 and not level_cells(replace(level, name="repository"), files):
         say("dataset: no repository has a second training file; its share goes to file-level rows")
         share = 0.0
-    repository_tokens = ceil(tokens * share)
-    budgets = {"file": tokens - repository_tokens, "repository": repository_tokens}
+    repository = repository_tokens(tokens, share)
+    budgets = {"file": tokens - repository, "repository": repository}
     for name in BUFFERS:
         _build_level(folder, replace(level, name=name), files, budgets[name], tokens, executor)
 

@@ -14,6 +14,11 @@ from codekiln.fim import SPAN_KINDS
 DEFAULT_SPANS = {"characters": 0.10, "line": 0.25, "lines": 0.15, "line_end": 0.25, "node": 0.25}
 
 
+def repository_tokens(tokens: int, share: float) -> int:
+    """The part of a token budget that goes to repository-level rows; builder and trainer have to agree on it."""
+    return math.ceil(tokens * share)
+
+
 class DatasetConfig(BaseModel):
     """How clean files become training rows.
 

@@ -18,14 +18,13 @@ _PERCENTILES = (2.5, 97.5)
 _CHUNK = 1000
 
 
-def paired(before: Sums, after: Sums, *, resamples: int, seed: int, name: str = "") -> dict[str, Estimate]:
+def paired(before: Sums, after: Sums, *, resamples: int, seed: int) -> dict[str, Estimate]:
     """Estimates of the ratio `before`, `after`, and of the `difference` after - before.
 
     Args:
         before, after: sums by file, of the same files.
-        name: what is measured; resamples are drawn from a hash of (seed, name).
 
-    With one file every resample is that file, so low = high = value. Without any, all three are None.
+    Resamples are drawn from a hash of the seed and the files, so that metrics over the same files share them. With one file every resample is that file, so low = high = value. Without any, all three are None.
     """
     if before.keys() != after.keys():
         raise ValueError("before and after measure different files")
@@ -38,7 +37,7 @@ def paired(before: Sums, after: Sums, *, resamples: int, seed: int, name: str = 
         np.array([side[file][column] for file in files]) for side in (before, after) for column in (0, 1)
     ]
     first, second = columns[0].sum() / columns[1].sum(), columns[2].sum() / columns[3].sum()
-    random = generator(seed, "bootstrap", name)
+    random = generator(seed, "bootstrap", *files)
     draws: list[tuple[np.ndarray, np.ndarray]] = []
     for start in range(0, resamples, _CHUNK):
         size = min(_CHUNK, resamples - start)

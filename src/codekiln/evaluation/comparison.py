@@ -45,13 +45,10 @@ def compare(before: Path, after: Path, config: ProofConfig, seed: int) -> dict[s
     texts = _both(before / TEXT, after / TEXT, ("id", "window", "line", "bytes", "tokens"))
     probes = _both(before / PROBES, after / PROBES, ("id", "reference", "prefix", "suffix"))
 
-    def figures(sides: Sides, metrics: dict[str, Measure], file: str, group: str = "") -> Figures:
+    def figures(sides: Sides, metrics: dict[str, Measure], file: str) -> Figures:
         return {
             name: paired(
-                *(sums(side, file, measure) for side in sides),
-                resamples=config.resamples,
-                seed=seed,
-                name=f"{group} {name}",
+                *(sums(side, file, measure) for side in sides), resamples=config.resamples, seed=seed
             )
             for name, measure in metrics.items()
         }
@@ -64,15 +61,15 @@ def compare(before: Path, after: Path, config: ProofConfig, seed: int) -> dict[s
         members = _where(probes, "kind", kind)
         result["by_kind"][kind] = {
             "probes": len(members[0]),
-            **figures(members, KIND_METRICS, "file", kind),
+            **figures(members, KIND_METRICS, "file"),
         }
     result["by_language"] = {}
     for language in sorted({row["language"] for row in (*texts[0], *probes[0])}):
         its_texts, its_probes = _where(texts, "language", language), _where(probes, "language", language)
         result["by_language"][language] = {
             **_counts(its_texts[0], its_probes[0]),
-            **figures(its_texts, TEXT_METRICS, "id", language),
-            **figures(its_probes, _LANGUAGE_PROBE_METRICS, "file", language),
+            **figures(its_texts, TEXT_METRICS, "id"),
+            **figures(its_probes, _LANGUAGE_PROBE_METRICS, "file"),
         }
     return result
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codekiln.errors import UserError
-from codekiln.modeling.checkpoint_folder import check_checkpoint, weight_files
+from codekiln.modeling.checkpoint_folder import check_checkpoint, side_files, weight_files
 from codekiln.modeling.qwen2 import Qwen2, Qwen2Config
 from codekiln.shards.store import disk_errors
 
@@ -101,7 +101,5 @@ def _rewrite(base: Path, out: Path, change: Callable[[str, Tensor], Tensor]) -> 
                 }
             save_file(tensors, out / path.name, metadata={"format": "pt"})
             (out / path.name).chmod(0o644)  # safetensors writes for the owner alone
-        for path in sorted(base.iterdir()):
-            side = path.suffix in (".json", ".txt", ".jinja") and path.name != "codekiln.json"
-            if side and path.is_file():
-                shutil.copyfile(path, out / path.name)
+        for path in side_files(base):
+            shutil.copyfile(path, out / path.name)

@@ -44,6 +44,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def side_files(folder: Path) -> list[Path]:
+    """Configuration, tokenizer, chat template and licence: what a checkpoint has beside its weights, sorted."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in (".json", ".txt", ".jinja") and path.name != "codekiln.json" and path.is_file()
+    )
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of the model, sorted by name; those of the index where there is one."""
     index = folder / "model.safetensors.index.json"

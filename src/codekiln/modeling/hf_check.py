@@ -30,12 +30,12 @@ def hf_greedy(
                 past = result.past_key_values
                 best = result.logits[0, -1].float().log_softmax(-1).topk(top)
                 token = int(best.indices[0])
+                likeliest.append(dict(zip(best.indices.tolist(), best.values.tolist(), strict=True)))
                 if token in END_IDS:
                     stopped = True
                     break
                 ids.append(token)
                 chosen.append(float(best.values[0]))
-                likeliest.append(dict(zip(best.indices.tolist(), best.values.tolist(), strict=True)))
                 step = torch.tensor([[token]])
             completions.append(Completion(ids, chosen, likeliest, stopped))
     return completions

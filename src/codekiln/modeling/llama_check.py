@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
@@ -34,7 +35,8 @@ END_IDS = frozenset(
 @dataclass(frozen=True)
 class Completion:
     """A greedy continuation: ids, the natural log-probability of each, the likeliest few at each position
-    (id -> log-probability), and whether the model ended it by itself (the ending id is not in `ids`)."""
+    (id -> log-probability), and whether the model ended it by itself (the ending id is not in `ids`; where the
+    engine tells, the likeliest few at that position are the last of `top`)."""
 
     ids: list[int]
     logprobs: list[float]
@@ -47,10 +49,10 @@ class Agreement:
     """Two engines on the same prompts.
 
     `same` prompts of `prompts` have identical continuations and ends; `tokens` positions agree before the first
-    difference. The log-probability differences (nats) are over the reference's likeliest ids at these positions,
+    difference; to end is a choice like any other. The log-probability differences (nats) are over the reference's likeliest ids at these positions,
     where both engines name them. `narrowest` is the smallest lead (nats) of the reference's best id over its
     second at a position where the other engine chose differently: near 0 for a tie that rounding decided,
-    None where all agree or the reference names no second.
+    None where all agree, infinite where the reference names no second.
     """
 
     prompts: int
@@ -121,10 +123,13 @@ def compare(reference: list[Completion], other: list[Completion]) -> Agreement:
                 abs(first.top[place][token] - second.top[place][token]) for token in sorted(named)
             ]
             if one != two:
-                best = sorted(first.top[place].values(), reverse=True)
-                leads += [best[0] - best[1]] if len(best) > 1 else []
+                leads += _lead(first, place)
                 break
             tokens += 1
+        else:
+            if len(first.ids) != len(second.ids) or first.stopped != second.stopped:
+                # One of them ended where the other went on.
+                leads += _lead(first, min(len(first.ids), len(second.ids)))
         same += first.ids == second.ids and first.stopped == second.stopped
     return Agreement(
         prompts=len(reference),
@@ -134,6 +139,12 @@ def compare(reference: list[Completion], other: list[Completion]) -> Agreement:
         max_logprob_difference=max(differences, default=0.0),
         narrowest=min(leads, default=None),
     )
+
+
+def _lead(completion: Completion, place: int) -> list[float]:
+    """By how much (nats) the best id led the second there; infinitely where that is not known."""
+    best = sorted(completion.top[place].values(), reverse=True) if place < len(completion.top) else []
+    return [best[0] - best[1] if len(best) > 1 else math.inf]
 
 
 def _serve(request: dict[str, Any]) -> list[Completion]:

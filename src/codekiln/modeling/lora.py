@@ -104,8 +104,9 @@ def save_adapter(
     alpha: float,
     base_model: str,
     revision: str | None,
+    note: str = "",
 ) -> None:
-    """Write adapter_model.safetensors and adapter_config.json in PEFT's format."""
+    """Write adapter_model.safetensors and adapter_config.json in PEFT's format, and `note` as README.md."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     (folder / "adapter_model.safetensors").chmod(0o644)  # safetensors writes for the owner alone
@@ -127,6 +128,8 @@ def save_adapter(
         "use_rslora": False,
     }
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    if note:
+        (folder / "README.md").write_text(note, encoding="utf-8")
 
 
 def load_adapter(folder: Path) -> tuple[dict[str, Tensor], float]:

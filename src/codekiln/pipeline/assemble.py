@@ -172,10 +172,7 @@ def _training(
         "threads": plan["threads"],
         "tokens_per_second": rate["tokens_per_second"],
         "share_of_peak": rate["tokens_per_second"] * flops / (measured["gemm_gflops"] * 1e9),
-        "curve": [
-            {key: value for key, value in line.items() if key != "targets"}
-            for line in read_metrics(stages["training"])
-        ],
+        "curve": read_metrics(stages["training"]),
     }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from codekiln.corpus.build import build_corpus
 from codekiln.corpus.sources import build_sources, fingerprint
+from codekiln.errors import UserError
 from codekiln.machine import cpu_model
+from codekiln.modeling.checkpoint_folder import read_config, side_files
 from codekiln.modeling.fetch import Checkpoint
 from codekiln.pipeline.runner import Stage, output_hash
 from codekiln.progress import say
@@ -21,12 +23,19 @@ DEFAULT_MINUTES = 4.0
 
 def checkpoint_inputs(checkpoint: Checkpoint) -> str:
     """Content hash of a checkpoint: weights, configuration and tokenizer, wherever they lie."""
-    sides = {
-        path.name: hash_file(path)
-        for path in sorted(checkpoint.path.iterdir())
-        if path.suffix == ".json" and path.name != "codekiln.json"
-    }
+    sides = {path.name: hash_file(path) for path in side_files(checkpoint.path)}
     return hash_json([checkpoint.sha256, sides])
+
+
+def check_lengths(recipe: Recipe, checkpoint: Checkpoint) -> None:
+    """Refuse rows longer than the model's context (UserError)."""
+    limit = read_config(checkpoint.path).get("max_position_embeddings")
+    for key in ("length", "repository_length"):
+        asked = getattr(recipe.dataset, key)
+        if isinstance(limit, int) and asked > limit:
+            raise UserError(
+                f"dataset.{key} is {asked}, but {checkpoint.name} has {limit} positions; set it to {limit} or less"
+            )
 
 
 def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
@@ -56,6 +65,7 @@ def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
 
 def plan_stage(recipe: Recipe, checkpoint: Checkpoint, threads: int) -> Stage:
     """What is decided by measuring this machine, once: dtype, and the tokens that fit into the minutes."""
+    check_lengths(recipe, checkpoint)
     training = recipe.training
     config: dict[str, Any] = training.model_dump(
         mode="json", include={"method", "rank", "tokens", "minutes", "dtype"}
@@ -119,6 +129,7 @@ def dataset_stage(
     recipe: Recipe, corpus: Path, checkpoint: Checkpoint, tokens: int, executor: Executor
 ) -> Stage:
     """`train` files -> packed rows, `file` and `repository`."""
+    check_lengths(recipe, checkpoint)
     config, seed = recipe.dataset, recipe.seed
 
     def run(work: Path) -> None:
@@ -152,8 +163,9 @@ def training_stage(recipe: Recipe, dataset: Path, checkpoint: Checkpoint, plan: 
             dtype=plan["dtype"],
             threads=plan["threads"],
             seed=seed,
-            base_model=checkpoint.hub_id or checkpoint.name,
+            base_model=checkpoint.hub_id or str(checkpoint.path.resolve()),
             revision=checkpoint.revision,
+            note=_adapter_note(checkpoint),
         )
 
     settings: dict[str, Any] = config.model_dump(
@@ -162,6 +174,20 @@ def training_stage(recipe: Recipe, dataset: Path, checkpoint: Checkpoint, plan: 
     settings |= {**plan, "repository_share": share, "seed": seed}
     inputs = {"dataset": output_hash(dataset), "model": checkpoint_inputs(checkpoint)}
     return Stage("training", 1, settings, inputs, run)
+
+
+def _adapter_note(checkpoint: Checkpoint) -> str:
+    """What a user of the adapter has to know about its base, as Markdown."""
+    base = f"`{checkpoint.hub_id or checkpoint.name}`"
+    text = (
+        f"A LoRA adapter in PEFT's format, trained on {base}, weights with SHA-256 `{checkpoint.sha256}`.\n"
+    )
+    if checkpoint.origin:
+        text += (
+            f"\nThese weights were dequantized from `{checkpoint.origin}`. On the original checkpoint the adapter "
+            "works, but what the run's report measured holds for the dequantized one.\n"
+        )
+    return text
 
 
 def export_stage(recipe: Recipe, training: Path, checkpoint: Checkpoint, threads: int) -> Stage:

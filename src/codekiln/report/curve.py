@@ -20,7 +20,10 @@ KINDS = {
     "end": "end of text",
     "repository": "repository files",
 }
-Series = list[tuple[float, float]]
+#: (place on the axis, value, tokens behind the value); every mean is weighted by the tokens.
+Series = list[tuple[float, float, float]]
+#: Means over this part of the steps at both ends tell where a curve started and where it ended.
+_ENDS = 5
 
 
 def loss_curve(curve: list[CurvePoint]) -> Markup | None:
@@ -28,18 +31,20 @@ def loss_curve(curve: list[CurvePoint]) -> Markup | None:
     by_tokens = all(point.tokens is not None for point in curve)
     unit = "training tokens" if by_tokens else "step"
 
-    def series(pick: Callable[[CurvePoint], float | None]) -> Series:
-        found = [(float((p.tokens if by_tokens else p.step) or 0), pick(p)) for p in curve]
-        return [(x, y) for x, y in found if y is not None]
+    def series(
+        pick: Callable[[CurvePoint], float | None], weigh: Callable[[CurvePoint], int | None] = lambda _: 1
+    ) -> Series:
+        found = [(float((p.tokens if by_tokens else p.step) or 0), pick(p), weigh(p)) for p in curve]
+        return [(x, y, float(weight or 1)) for x, y, weight in found if y is not None]
 
-    loss = series(lambda point: point.loss)
+    loss = series(lambda point: point.loss, lambda point: point.targets)
     if len(loss) < 2:
         return None
     window = smoothing(len(loss))
     main = both(_main(loss, window, unit, True), _main(loss, window, unit, False))
     kinds = [*KINDS, *sorted({kind for point in curve for kind in point.losses} - set(KINDS))]
     small = [
-        _small(f"loss-{index}", f"Loss, {KINDS.get(kind, kind)}", series(_loss_of(kind)), unit)
+        _small(f"loss-{index}", f"Loss, {KINDS.get(kind, kind)}", series(*_loss_of(kind)), unit)
         for index, kind in enumerate(kinds)
     ]
     small.append(_small("rate", "Learning rate", series(lambda point: point.learning_rate), unit, exact=True))
@@ -50,15 +55,19 @@ def loss_curve(curve: list[CurvePoint]) -> Markup | None:
     return join(
         main,
         note(
-            f"Loss is in nats per token, lower is better. Thin line: each step. Thick line: mean over "
-            f"{plural(window, 'step')} around each step.{thinned} The small plots have scales of their own."
+            f"Loss is in nats per token, lower is better. Thin line: each step. Thick line: mean over the tokens of "
+            f"{plural(window, 'step')} around each step.{thinned} The small plots have scales of their own; their "
+            f"figures are means over the tokens of the first and the last fifth of the steps. Every step "
+            "has other text, rows of whole repositories come last: what was learnt is judged on the held-out files."
         ),
         grid,
     )
 
 
-def _loss_of(kind: str) -> Callable[[CurvePoint], float | None]:
-    return lambda point: point.losses.get(kind)
+def _loss_of(
+    kind: str,
+) -> tuple[Callable[[CurvePoint], float | None], Callable[[CurvePoint], int | None]]:
+    return lambda point: point.losses.get(kind), lambda point: point.counts.get(kind)
 
 
 def smoothing(points: int) -> int:
@@ -67,13 +76,23 @@ def smoothing(points: int) -> int:
 
 
 def smooth(series: Series, window: int) -> Series:
-    """A centred mean over `window` points, narrower at the ends so that it stays centred."""
-    made = []
-    for index, (x, _) in enumerate(series):
-        half = min(window // 2, index, len(series) - 1 - index)
-        near = [y for _, y in series[index - half : index + half + 1]]
-        made.append((x, sum(near) / len(near)))
-    return made
+    """A centred mean over `window` points; at the ends over those of them that there are."""
+    half = window // 2
+    return [
+        (x, mean(series[max(0, index - half) : index + half + 1]), weight)
+        for index, (x, _, weight) in enumerate(series)
+    ]
+
+
+def mean(series: Series) -> float:
+    """Mean of the values, weighted by the tokens behind them."""
+    return sum(y * weight for _, y, weight in series) / sum(weight for _, _, weight in series)
+
+
+def ends(series: Series) -> tuple[float, float]:
+    """Means over the first and the last fifth of the points."""
+    part = max(1, len(series) // _ENDS)
+    return mean(series[:part]), mean(series[-part:])
 
 
 def thin(series: Series, most: int = POINTS) -> Series:
@@ -82,14 +101,14 @@ def thin(series: Series, most: int = POINTS) -> Series:
         return series
     edges = [round(index * len(series) / most) for index in range(most + 1)]
     groups = [series[a:b] for a, b in pairwise(edges)]
-    return [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
+    return [(sum(x for x, _, _ in g) / len(g), mean(g), sum(w for _, _, w in g)) for g in groups]
 
 
 def _main(loss: Series, window: int, unit: str, wide: bool) -> Markup:
     width, height, left, bottom = (1000, 320, 44, 270) if wide else (360, 260, 34, 210)
-    raw, mean = thin(loss), thin(smooth(loss, window))
-    y_marks = ticks(min(y for _, y in raw), max(y for _, y in raw), 5)
-    end = max(a for a, _ in raw) or 1.0
+    raw, means = thin(loss), thin(smooth(loss, window))
+    y_marks = ticks(min(y for _, y, _ in raw), max(y for _, y, _ in raw), 5)
+    end = max(a for a, _, _ in raw) or 1.0
     x_marks = ticks(0, end, 8 if wide else 4)
     x, y = Scale(0, end, left, width - 12), Scale(y_marks[0], y_marks[-1], bottom, 26)
     drawn: list[Child] = [text(0, 12, "loss, nats per token", kind="axis")]
@@ -101,10 +120,10 @@ def _main(loss: Series, window: int, unit: str, wide: bool) -> Markup:
             drawn.append(line(x(mark), bottom, x(mark), bottom + 5, "zero"))
             drawn.append(text(x(mark), bottom + 20, tick_label(mark, x_marks), anchor="middle", kind="tick"))
     drawn.append(text((left + width) / 2, bottom + 42, unit, anchor="middle", kind="axis"))
-    drawn.append(path([(x(a), y(b)) for a, b in raw], "raw"))
-    drawn.append(path([(x(a), y(b)) for a, b in mean], "smooth"))
+    drawn.append(path([(x(a), y(b)) for a, b, _ in raw], "raw"))
+    drawn.append(path([(x(a), y(b)) for a, b, _ in means], "smooth"))
     half = (x(end) - x(0)) / max(2 * len(raw), 2)
-    for (a, b), (_, c) in zip(raw, mean):
+    for (a, b, _), (_, c, _) in zip(raw, means):
         shown = f"{unit} {count(round(a))}: loss {significant(b)}, mean {significant(c)}"
         drawn.append(
             el(
@@ -117,10 +136,10 @@ def _main(loss: Series, window: int, unit: str, wide: bool) -> Markup:
                 class_="hover",
             )
         )
-    lowest = min(mean, key=lambda point: point[1])
+    first, last = ends(loss)
     described = (
-        f"Smoothed training loss from {significant(mean[0][1])} to {significant(mean[-1][1])} nats per token over "
-        f"{count(round(loss[-1][0]))} ({unit}); lowest {significant(lowest[1])}."
+        f"Training loss over {count(round(loss[-1][0]))} ({unit}): mean {significant(first)} nats per token in the "
+        f"first fifth of the steps, {significant(last)} in the last."
     )
     ident = f"curve-{'wide' if wide else 'narrow'}"
     return svg(width, height, ident, "Training loss", described, *drawn)
@@ -130,8 +149,8 @@ def _small(ident: str, title: str, series: Series, unit: str, *, exact: bool = F
     if len(series) < 2:
         return None
     raw = thin(series, 120)
-    mean = raw if exact else thin(smooth(series, smoothing(len(series))), 120)
-    marks = ticks(min(y for _, y in raw), max(y for _, y in raw), 3)
+    means = raw if exact else thin(smooth(series, smoothing(len(series))), 120)
+    marks = ticks(min(y for _, y, _ in raw), max(y for _, y, _ in raw), 3)
     x, y = (
         Scale(raw[0][0], raw[-1][0] if raw[-1][0] > raw[0][0] else raw[0][0] + 1, 46, 238),
         Scale(marks[0], marks[-1], 96, 8),
@@ -141,9 +160,10 @@ def _small(ident: str, title: str, series: Series, unit: str, *, exact: bool = F
         drawn.append(line(46, y(mark), 240, y(mark), "grid"))
         drawn.append(text(40, y(mark) + 4, tick_label(mark, marks), anchor="end", kind="tick"))
     if not exact:
-        drawn.append(path([(x(a), y(b)) for a, b in raw], "raw"))
-    drawn.append(path([(x(a), y(b)) for a, b in mean], "smooth"))
-    change = f"{significant(mean[0][1])} to {significant(mean[-1][1])}"
-    described = f"From {significant(mean[0][1])} at first to {significant(mean[-1][1])} at the end."
+        drawn.append(path([(x(a), y(b)) for a, b, _ in raw], "raw"))
+    drawn.append(path([(x(a), y(b)) for a, b, _ in means], "smooth"))
+    first, last = (raw[0][1], raw[-1][1]) if exact else ends(series)
+    change = f"{significant(first)} to {significant(last)}"
+    described = f"From {significant(first)} at first to {significant(last)} at the end."
     caption = el("figcaption", title, el("span", change, class_="range"))
     return el("figure", caption, svg(240, 104, f"curve-{ident}", title, f"{described} Over {unit}.", *drawn))

@@ -113,14 +113,19 @@ class Language(_Part):
 
 
 class CurvePoint(_Part):
-    """One optimizer step. `tokens` is the running total, `losses` the loss by kind of token (nats per token)."""
+    """One optimizer step. `tokens` is the running total, `losses` the loss by kind of token (nats per token).
+
+    `targets` and `counts` are the numbers of tokens behind `loss` and `losses`.
+    """
 
     step: int
     tokens: int | None = None
+    targets: int | None = None
     loss: float | None = None
     learning_rate: float | None = None
     gradient_norm: float | None = None
     losses: dict[str, float | None] = {}
+    counts: dict[str, int] = {}
 
 
 class Training(_Part):

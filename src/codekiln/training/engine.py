@@ -51,6 +51,7 @@ def train(
     seed: int,
     base_model: str,
     revision: str | None = None,
+    note: str = "",
 ) -> None:
     """Train for a token budget and write the result into `folder`.
 
@@ -61,7 +62,7 @@ def train(
         checkpoint: Hugging Face checkpoint to start from.
         dataset: folder of `codekiln.dataset.build`.
         tokens: budget in training tokens; the last step is the first to reach it.
-        base_model, revision: names written into the adapter's configuration.
+        base_model, revision: names written into the adapter's configuration; note: its README.md, Markdown.
 
     Raises:
         RunError: the dataset is too small or has changed since the checkpoint, the loss is not finite, or the disk
@@ -129,6 +130,7 @@ def train(
                 alpha=config.alpha,
                 base_model=base_model,
                 revision=revision,
+                note=note,
             )
         else:
             save_file(tensors, folder / "weights.safetensors", metadata={"format": "pt"})
@@ -148,7 +150,7 @@ def train(
 def train_step(
     trainable: Trainable, optimizer: torch.optim.AdamW, rows: list[Row], rate: float, config: TrainingConfig
 ) -> dict[str, Any]:
-    """One optimizer step over some rows; returns loss (nats a token), losses by kind and the gradient norm.
+    """One optimizer step over some rows; returns loss (nats a token), losses and targets by kind, the gradient norm.
 
     Raises:
         RunError: loss or gradient is not finite; nothing is updated then.
@@ -188,6 +190,7 @@ def train_step(
         "gradient_norm": norm,
         "targets": total,
         "losses": {kind.name.lower(): float(sums[kind]) / counts[kind] for kind in sums},
+        "counts": {kind.name.lower(): counts[kind] for kind in sums},
     }
 
 

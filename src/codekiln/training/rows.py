@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from codekiln.dataset.config import repository_tokens
 from codekiln.errors import RunError
 from codekiln.shards.store import Dataset, read_shard
 
@@ -87,11 +88,11 @@ def plan_steps(rows: Rows, *, tokens: int, repository_share: float, batch_tokens
         RunError: the dataset holds fewer tokens than the budget (it was built for a smaller one).
     """
     repository_sizes = rows.sizes("repository")
-    repository_tokens = min(round(tokens * repository_share), sum(repository_sizes))
+    repository = min(repository_tokens(tokens, repository_share), sum(repository_sizes))
     queue: list[tuple[str, int, int]] = []
     for level, sizes, budget in (
-        ("file", rows.sizes("file"), tokens - repository_tokens),
-        ("repository", repository_sizes, repository_tokens),
+        ("file", rows.sizes("file"), tokens - repository),
+        ("repository", repository_sizes, repository),
     ):
         seen = 0
         for number, size in enumerate(sizes):
