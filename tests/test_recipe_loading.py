@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from codekiln.errors import UserError
-from codekiln.recipe import Recipe, builtin_recipes, dump, load_recipe, to_yaml
+from codekiln.recipe import Given, Recipe, builtin_recipes, dump, load_recipe, to_yaml
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_a_wrong_override_is_named(override: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("quikstart", "there is no recipe 'quikstart'; did you mean quickstart?"),
+        ("quikstart", "there is no recipe 'quikstart'; built-in is quickstart: did you mean that?"),
         ("zzz", "there is no recipe 'zzz'; built-in are: "),
         ("gone.yaml", "gone.yaml: there is no such file"),
         ("/dev/zero", "/dev/zero: is not a regular file"),
@@ -261,3 +261,51 @@ def test_what_is_shown_reads_back_as_the_same_recipe(folder: Path) -> None:
     write(folder / "shown.yaml", to_yaml(recipe))
     assert load_recipe("shown.yaml") == recipe
     assert dump(load_recipe("shown.yaml")) == dump(recipe)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("my recipe.yaml", "my-recipe"), ("été (2).yaml", "ete-2"), ("-x.yaml", "x"), ("a_.yaml", "a_")],
+)
+def test_a_file_name_that_is_no_recipe_name_is_made_one(folder: Path, file: str, name: str) -> None:
+    write(folder / file, "extends: quickstart\n")
+    assert load_recipe(file).name == name
+
+
+def test_a_file_name_without_a_letter_asks_for_a_name(folder: Path) -> None:
+    write(folder / "日本.yaml", "extends: quickstart\n")
+    with pytest.raises(UserError, match=r"^日本\.yaml: has no name.*add `name: "):
+        load_recipe("日本.yaml")
+    write(folder / "日本.yaml", "extends: quickstart\nname: nihon\n")
+    assert load_recipe("日本.yaml").name == "nihon"
+
+
+@pytest.mark.parametrize("key", ["sources: {paths", "model: {name"])
+def test_a_null_character_is_named_with_its_line(folder: Path, key: str) -> None:
+    value = '["a\\0b"]' if "paths" in key else '"a\\0b"'
+    found = message(f"extends: quickstart\n{key}: {value}}}\n")
+    assert found.startswith("my.yaml:2: ")
+    assert "null character" in found
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Given("--source", "sources.paths", ["u\udcff"]), "--source: u\\xff is not UTF-8"),
+        (Given("--minutes", "training.minutes", float("inf")), "--minutes: inf is not a finite number"),
+        (Given("--seed", "seed", -1), "--seed: -1 is not a whole number"),
+    ],
+)
+def test_a_wrong_value_of_an_option_names_the_option(given: Given, expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_recipe("quickstart", [given])
+    assert str(caught.value).startswith(expected)
+    assert "--set" not in str(caught.value)
+
+
+def test_options_come_after_set_and_take_text_as_it_is() -> None:
+    paths = ["", "a: b", "null", "[x]", "it's \\n"]
+    recipe = load_recipe("quickstart", ["training.tokens=3", Given("--source", "sources.paths", paths)])
+    assert recipe.sources.paths == tuple(paths)
+    assert load_recipe("quickstart", ["seed=3", Given("--seed", "seed", 4)]).seed == 4
+    assert load_recipe("quickstart", [Given("--tokens", "training.tokens", 9)]).training.minutes is None

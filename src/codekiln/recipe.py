@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -73,23 +75,46 @@ class Recipe(BaseModel):
         return name
 
 
-def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe of a built-in name or a YAML file, with `stage.key=value` overrides applied in order.
+class Given(NamedTuple):
+    """A value that an option of the command line gives as it is: `--source x` -> sources.paths."""
+
+    option: str
+    key: str
+    value: Any
+
+
+def load_recipe(name_or_path: str, overrides: Sequence[str | Given] = ()) -> Recipe:
+    """The recipe of a built-in name or a YAML file, with overrides (`stage.key=value`) applied in order.
 
     A bare word that names a built-in recipe means that one; `./quickstart` means a file. A file without a
-    `name` is called by its file name. Raises UserError, one line naming file, line and key.
+    `name` is called by its file name, with `-` for what a name cannot hold. Raises UserError, one line naming file, line and key.
     """
     try:
         path, source = _find(name_or_path)
         document = _load(path, source, ())
-        document.value.setdefault("name", path.stem)
+        if "name" not in document.value:
+            document.value["name"] = _name_of(path, source)
         changes = Document({})
         for override in overrides:
-            changes = _merge(changes, _parse_override(override), alternatives=())
+            change = _document(override) if isinstance(override, Given) else _parse_override(override)
+            changes = _merge(changes, change, alternatives=())
         return _validate(_merge(document, changes))
     except UserError as error:
         # Keys and file names may hold line breaks.
         raise UserError(one_line(error)) from None
+
+
+def _name_of(path: Path, source: str) -> str:
+    """A recipe's name from its file's: `my recipe.yaml` -> my-recipe."""
+    if _NAME.fullmatch(path.stem):
+        return path.stem
+    plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:80]
+    if not name:
+        raise UserError(
+            f"{source}: has no name, and its file name holds no letter for one; add `name: my-recipe`"
+        )
+    return name
 
 
 def dump(recipe: Recipe) -> dict[str, Any]:
@@ -153,6 +178,7 @@ def _load(path: Path, source: str, chain: tuple[tuple[Path, str], ...]) -> Docum
     inherited = _load(base_path, base_source, chain)
     for key in _NOT_INHERITED:
         inherited.value.pop(key, None)
+        inherited.places.pop((key,), None)
     return _merge(inherited, document)
 
 
@@ -218,8 +244,16 @@ def _parse_override(text: str) -> Document:
         raise UserError(f"{source}: extends belongs into a recipe file")
     if not value.strip():
         raise UserError(f"{source}: has no value; write null for none or '\"\"' for empty text")
-    inner = parse_document(value, source, lines=False)
-    place = Place(source)
+    return _nested(keys, parse_document(value, source, lines=False), Place(source))
+
+
+def _document(given: Given) -> Document:
+    if isinstance(given.value, float) and not math.isfinite(given.value):
+        raise UserError(f"{given.option}: {given.value} is not a finite number")
+    return _nested(tuple(given.key.split(".")), Document(given.value), Place(given.option))
+
+
+def _nested(keys: tuple[str, ...], inner: Document, place: Place) -> Document:
     places: dict[Keys, Place] = {keys[:end]: place for end in range(len(keys) + 1)}
     places.update({(*keys, *rest): place for rest in inner.places})
     nested = inner.value
@@ -230,8 +264,34 @@ def _parse_override(text: str) -> Document:
 
 def _validate(document: Document) -> Recipe:
     """Strict typing, so that `seed: true` or `minutes: "4"` is a mistake instead of a conversion."""
+    _check_text(document.value, (), document)
     try:
         text = pydantic_core.to_json(document.value)
         return Recipe.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise UserError(explain(error, Recipe, document.value, document.places, ("extends",))) from None
+
+
+def _check_text(value: Any, keys: Keys, document: Document) -> None:
+    """Refuse text that is no path and no text to any program: bytes that are not UTF-8, and the null character."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_text(inner, (*keys, key), document)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            _check_text(inner, (*keys, number), document)
+    elif isinstance(value, str):
+        if "\0" in value:
+            raise UserError(locate(keys, "holds a null character (\\0); remove it", document.places))
+        if not _is_text(value):
+            shown = os.fsencode(value).decode("utf-8", "backslashreplace")
+            problem = f"{shown} is not UTF-8; rename it, or give another path"
+            raise UserError(locate(keys, problem, document.places))
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

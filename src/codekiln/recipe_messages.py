@@ -52,7 +52,9 @@ def locate(keys: Keys, text: str, places: Mapping[Keys, Place]) -> str:
     """`place: key: text`, with the place of the key or of the closest key around it."""
     place = _nearest(keys, places)
     name = ".".join(str(key) for key in keys)
-    if not name or (place and place.line is None and place.source.startswith(f"--set {name}=")):
+    if not name or (place and place.line is None and not place.source.startswith("--set")):
+        return f"{place}: {text}" if place else text
+    if place and place.source.startswith(f"--set {name}="):
         return f"{place}: {text}" if place else text
     return f"{place}: {name}: {text}" if place else f"{name}: {text}"
 

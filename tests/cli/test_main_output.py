@@ -88,3 +88,8 @@ def test_json_is_valid_on_any_terminal(monkeypatch: pytest.MonkeyPatch, encoding
 def test_json_has_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON"):
         emit({"a": float("nan")}, True, [])
+
+
+@pytest.mark.parametrize("words", [("--json", "show", "quickstart"), ("show", "quickstart", "--json")])
+def test_json_before_or_after_the_sub_command(words: tuple[str, ...]) -> None:
+    assert json.loads(codekiln("recipes", *words).stdout) == dump(load_recipe("quickstart"))

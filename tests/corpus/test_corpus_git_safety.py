@@ -60,7 +60,8 @@ def test_a_missing_object_is_not_fetched(tmp_path, hostile):
     (tmp_path / "RAN").unlink(missing_ok=True)
     out = sources(tmp_path, hostile, revision="HEAD")
     assert set(rows(out / "files")) == {"a.py"}
-    assert reasons(out / "skipped")["b.py"].startswith("missing from the git repository")
+    skip = rows(out / "skipped")["b.py"]
+    assert (skip["reason"], skip["size"]) == ("corrupt or missing object", 0)
     assert not (tmp_path / "RAN").exists()
 
 

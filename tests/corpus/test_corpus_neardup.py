@@ -10,7 +10,7 @@ from corpus_kit import mutate, plain_jaccard, program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codekiln.corpus import minhash
+from codekiln.corpus import minhash, neardup
 from codekiln.corpus.neardup import near_any, near_groups
 
 
@@ -80,3 +80,38 @@ def test_leaks_are_found_exactly_where_the_banding_is_blind():
     }
     assert 5 < len(found) < len(others)
     assert near_any([], [(0, shingled[0])], 0.7) == {}
+
+
+@pytest.mark.parametrize(("mutated", "one_group"), [(0.002, True), (0.04, False)])
+def test_the_work_on_similar_files_grows_with_their_number(monkeypatch, mutated, one_group):
+    """Near copies, which join at the first try, and bucket mates of which few are near."""
+    compared = []
+    real = neardup.jaccard
+    monkeypatch.setattr(neardup, "jaccard", lambda *grams: compared.append(1) or real(*grams))
+    monkeypatch.setattr(neardup, "COMPARISONS", 4)
+    base = program(1, 20)
+    sets = [minhash.shingles(mutate(base, mutated, n).encode()) for n in range(300)]
+    bands = [minhash.bands(grams) for grams in sets]
+    calls = []
+    for count in (150, 300):
+        compared.clear()
+        groups = near_groups(bands[:count], lambda some: {n: sets[n] for n in some}, 0.7)
+        calls.append(len(compared))
+        if one_group:
+            assert groups == [list(range(count))]
+            assert len(compared) < 2 * count
+    assert calls[1] < 3 * calls[0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sets(st.integers(0, 6)), max_size=20), st.integers(2, 40))
+def test_one_bucket_within_the_bound_gives_the_connected_components(edges, extra):
+    """A bucket of at most `COMPARISONS` + 1 files: all pairs count, whatever the order of joins."""
+    links = {frozenset(pair) for pair in edges if len(pair) == 2}
+    members = list(range(min(7 + extra, neardup.COMPARISONS + 1)))
+    groups = neardup.Groups(len(members))
+    neardup._join_bucket(members, groups, lambda one, two: frozenset((one, two)) in links)
+    plain = neardup.Groups(len(members))
+    for link in links:
+        plain.join(*link)
+    assert groups.members() == plain.members()

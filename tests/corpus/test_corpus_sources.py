@@ -201,9 +201,26 @@ def test_content_is_kept_byte_for_byte(tmp_path):
 
 def test_fingerprint_follows_what_would_be_read(tmp_path):
     repo = repository(tmp_path / "demo", {"a.py": HELLO, "LICENSE": "nothing known"})
+    bare = mark(repo)
+    write(repo, {"server.log": "", "picture.png": b"\0", "trace.log": "x" * 900})
     first = mark(repo)
-    write(repo, {"server.log": "a line\n", "picture.png": b"\0"})
+    assert first != bare  # `explain` must know them
+    write(repo, {"server.log": "a line\n"})
     assert mark(repo) == first
+    limited = mark(repo, max_file_bytes=1000)
+    write(repo, {"trace.log": "x" * 1100})
+    assert mark(repo, max_file_bytes=1000) == limited
+    write(repo, {"trace.log": "x" * 900})
+    for name in ("link.py", "node_modules/x.js", "app.min.js", "empty.py"):
+        path = repo / name
+        path.parent.mkdir(exist_ok=True)
+        if name == "link.py":
+            path.symlink_to("a.py")
+        else:
+            path.write_text("" if name == "empty.py" else "let a = 1\n")
+        assert mark(repo) != first, name
+        path.unlink()
+        assert mark(repo) == first
     write(repo, {"big.py": "x" * 5000})
     small = mark(repo, max_file_bytes=1000)
     write(repo, {"big.py": "y" * 5000})

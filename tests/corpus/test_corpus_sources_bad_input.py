@@ -6,7 +6,10 @@ import os
 
 import pytest
 from corpus_kit import reasons, repository, rows, sources, write
+from pydantic import ValidationError
 
+from codekiln.corpus.config import SourceConfig
+from codekiln.corpus.listing import list_sources, nothing_found
 from codekiln.errors import UserError
 
 HELLO = "print('hello')\n"
@@ -23,7 +26,11 @@ HELLO = "print('hello')\n"
         (lambda p: repository(p / "r", {"a.py": HELLO}), {"revision": "no-such"}, "no revision 'no-such'"),
         (lambda p: repository(p / "o", {"a.py": HELLO}), {"revision": "--all"}, "no revision '--all'"),
         (lambda p: write(p / "z", {"a.zip": b"PK nonsense"}) / "a.zip", {}, "not a readable archive"),
-        (lambda p: write(p / "l", {"a.py": HELLO}), {"languages": ("pyhton",)}, "unknown pyhton"),
+        (
+            lambda p: write(p / "l", {"a.py": HELLO}),
+            {"languages": ("pyhton",)},
+            "unknown language 'pyhton'; did you mean python",
+        ),
     ],
 )
 def test_mistakes_get_one_line(tmp_path, make, settings, message):
@@ -31,6 +38,31 @@ def test_mistakes_get_one_line(tmp_path, make, settings, message):
     with pytest.raises(UserError, match=message) as raised:
         sources(tmp_path / "out", path, **settings)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("", "--source is empty"),
+        (" ", "--source is empty"),
+        ("~nosuchuser/x", r"source ~nosuchuser/x cannot be read \(.*home directory"),
+    ],
+)
+def test_paths_that_a_shell_did_not_fill_in(tmp_path, path, message):
+    for paths in ((path,), (str(tmp_path), path)):
+        with pytest.raises(UserError, match=message):
+            list_sources(SourceConfig(paths=paths))
+
+
+def test_nothing_found_names_what_was_given():
+    assert "the standard library" not in str(nothing_found(SourceConfig(paths=("",)), []))
+    assert "the standard library" in str(nothing_found(SourceConfig(), []))
+
+
+def test_max_file_bytes_has_an_upper_limit():
+    assert SourceConfig(max_file_bytes=1024**3).max_file_bytes == 1024**3
+    with pytest.raises(ValidationError, match="less than or equal to 1073741824"):
+        SourceConfig(max_file_bytes=1024**3 + 1)
 
 
 def test_an_empty_folder_says_so(tmp_path):

@@ -363,3 +363,5 @@ def test_compare_takes_an_end_for_a_choice() -> None:
     going_on = Completion([1, 5], [-0.1, -0.4], [{1: -0.1}, {5: -0.4, 151643: -1.2}], False)
     assert compare([going_on], [cut]).narrowest == pytest.approx(0.8)
     assert compare([nothing], [endless]).narrowest == math.inf
+    kept_back = Completion([1], [-0.1], [{1: -0.1}], False)
+    assert compare([going_on], [kept_back]).narrowest is None

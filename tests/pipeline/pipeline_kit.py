@@ -15,6 +15,8 @@ from typing import Any
 
 import psutil
 
+from codekiln.shards.store import OUTPUT_MARK
+
 
 def git(folder: Path, *arguments: str, **environment: str) -> None:
     identity = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -63,7 +65,7 @@ def results(folder: Path) -> dict[str, Any]:
             and name.name not in ("report.json", "report.html", "run.json")
         ):
             files[str(name)] = hashlib.sha256(path.read_bytes()).hexdigest()
-    files.pop(".lock", None)
+    files.pop(OUTPUT_MARK, None)
     return {
         "stages": {row["stage"]: row["output_hash"] for row in report["stages"]},
         "files": files,

@@ -264,7 +264,7 @@ def test_refused_before_anything_is_written(recipe: Path, modules: Path, tmp_pat
         ),
         (recipe, tmp_path / "file", source, "file is a file; give a folder with -o"),
         (recipe, tmp_path / "file/inside", source, "file is a file; give a folder with -o"),
-        (recipe, tmp_path / "full", source, "full holds model, which codekiln has not made"),
+        (recipe, tmp_path / "full", source, "full/model: codekiln has not made this"),
         (recipe, modules, source, "holds the source"),
         (recipe, modules.parent, ("--source", modules / "m1.py"), "holds the source"),
         (tmp_path / "bad.yaml", tmp_path / "r", source, "bad.yaml:4: training.lerning_rate: unknown key"),

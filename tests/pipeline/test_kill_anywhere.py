@@ -221,8 +221,8 @@ def test_signals_stop_training_at_a_checkpoint(recipe: Path, tmp_path: Path) -> 
 def plant_leftovers(folder: Path) -> None:
     """What kills at moments too short to aim at leave behind, all at once, in a folder that ran up to training."""
     stages = folder / "stages"
-    (stages / "corpus.old").mkdir()
-    (stages / "corpus.old/stage.json").write_text("{}")
+    (stages / ".corpus.codekiln.old").mkdir()
+    (stages / ".corpus.codekiln.old/half.parquet").write_text("")
     os.replace(stages / "training", stages / "training.partial")
     work = stages / "training.partial"
     os.replace(work / "stage.json", work / "stage.json.tmp")

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from pipeline_kit import codekiln, results
 
+from codekiln.shards.store import OUTPUT_MARK
+
 METRICS = {
     "bits_per_byte",
     "fim_bits_per_byte",
@@ -131,7 +133,7 @@ def test_transformers_peft_and_llama_cpp_load_what_was_exported(
 def test_a_second_run_in_the_folder_is_refused(
     finished: tuple[Path, dict[str, Any], str], recipe: Path
 ) -> None:
-    with open(finished[0] / ".lock") as lock:
+    with open(finished[0] / OUTPUT_MARK) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(recipe, finished[0], check=2)
     assert done.stderr.count("\n") == 1
@@ -171,6 +173,7 @@ def test_a_mistake_gets_one_line(
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_full_training_runs_too(recipe: Path, tmp_path: Path) -> None:
     done = run(
         recipe, tmp_path / "full", "--set", "training.method=full", "--set", "export.gguf=[]", "--json"

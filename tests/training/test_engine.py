@@ -52,7 +52,7 @@ def test_builder_and_trainer_split_every_budget_alike(packed: Path) -> None:
     rows = Rows(packed)
     sizes = rows.sizes("file")
     for share in (0.25, 0.07, 1 / 3, 0.5):
-        for tokens in range(1, 1200):
+        for tokens in range(1, 1200, 13):
             repository = repository_tokens(tokens, share)
             if tokens - repository <= sum(sizes) and repository <= sum(rows.sizes("repository")):
                 plan_steps(rows, tokens=tokens, repository_share=share, batch_tokens=128)
@@ -83,7 +83,12 @@ def test_training_writes_an_adapter(pico_checkpoint: Path, packed: Path, tmp_pat
 
 @pytest.mark.parametrize(
     ("method", "dtype", "stop_after"),
-    [("lora", "bfloat16", 1), ("lora", "bfloat16", 5), ("full", "bfloat16", 3), ("full", "float32", 3)],
+    [
+        ("lora", "bfloat16", 1),
+        ("lora", "bfloat16", 5),
+        pytest.param("full", "bfloat16", 3, marks=pytest.mark.slow),
+        ("full", "float32", 3),
+    ],
 )
 def test_a_stopped_run_goes_on_to_the_same_tensors(
     pico_checkpoint: Path,

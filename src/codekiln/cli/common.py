@@ -8,10 +8,12 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from codekiln.errors import UserError
 from codekiln.machine import available_cores
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -56,6 +58,22 @@ def set_option(function: Function) -> Function:
         metavar="STAGE.KEY=VALUE",
         help="Change one value of the recipe; the value is YAML. Repeatable.",
     )(function)
+
+
+def output_folder(text: str) -> Path:
+    """The folder of `-o`, with `~` and `~user` written out.
+
+    Raises:
+        UserError: it is empty, or there is no such user.
+    """
+    if not text:
+        raise UserError("-o is empty; give the path of a folder")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"-o {text}: there is no home folder of {text.partition('/')[0]}; write the path out, or ./{text}"
+        ) from None
 
 
 def emit(document: Any, as_json: bool, lines: Iterable[str]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from codekiln.cli.common import emit, json_option, set_option, table, workers_option
+from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
 
 
 @click.group()
@@ -41,16 +40,16 @@ def build(
     from codekiln.corpus.build import summarize
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
-    from codekiln.recipe import load_recipe
+    from codekiln.recipe import Given, load_recipe
     from codekiln.shards import LocalExecutor
 
-    chosen = [f"sources.paths={json.dumps(list(sources))}"] if sources else []
+    chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
     loaded, folder, executor = (
         load_recipe(recipe, [*overrides, *chosen]),
-        Path(output).expanduser(),
+        output_folder(output),
         LocalExecutor(workers),
     )
-    with locked(folder, loaded.sources.paths):
+    with locked(folder, ["sources", "corpus"], sources=loaded.sources.paths):
         bring(folder / "sources", sources_stage(loaded, executor))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", executor))
     summary = summarize(folder / "sources", folder / "corpus")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from codekiln.cli.common import emit, json_option, set_option, table, workers_option
+from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
 from codekiln.errors import UserError
 
 
@@ -50,9 +50,9 @@ def build(
     from codekiln.recipe import load_recipe
     from codekiln.shards import LocalExecutor
 
-    loaded, folder = load_recipe(recipe, overrides), Path(output).expanduser()
+    loaded, folder = load_recipe(recipe, overrides), output_folder(output)
     checkpoint = resolve(model or loaded.model.name)
-    with locked(folder):
+    with locked(folder, ["dataset"]):
         stage = dataset_stage(loaded, Path(corpus), checkpoint, tokens, LocalExecutor(workers))
         bring(folder / "dataset", stage)
     figures = stats(folder / "dataset")

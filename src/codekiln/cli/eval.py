@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from codekiln.cli.common import emit, json_option, set_option, table, threads_option
+from codekiln.cli.common import emit, json_option, output_folder, set_option, table, threads_option
 
 
 @click.command()
@@ -27,26 +28,20 @@ def eval(
     """
     from codekiln.evaluation.proof import compare
     from codekiln.modeling.fetch import resolve
-    from codekiln.modeling.precision import choose_dtype
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import checkpoint_inputs, proof_stage
     from codekiln.recipe import load_recipe
-    from codekiln.shards.store import read_json, write_json
 
-    loaded, folder = load_recipe(recipe, overrides), Path(output).expanduser()
+    loaded, folder = load_recipe(recipe, overrides), output_folder(output)
     checkpoint = resolve(model)
-    with locked(folder):
-        record = folder / "precision.json"
-        if not record.exists():
-            chosen = loaded.training.dtype
-            write_json(record, {"dtype": choose_dtype(2.0)[0] if chosen == "auto" else chosen})
+    with locked(folder, ["eval"]):
         stage = proof_stage(
             "eval",
             loaded,
             checkpoint.path,
             checkpoint_inputs(checkpoint),
             Path(corpus),
-            dtype=read_json(record)["dtype"],
+            dtype=_precision(folder / "precision.json", loaded.training.dtype),
             threads=threads,
         )
         bring(folder / "eval", stage)
@@ -54,3 +49,17 @@ def eval(
     document = {"model": checkpoint.name, "metrics": figures["after"], "counts": figures["counts"]}
     rows = [(name, row["value"], row["low"], row["high"]) for name, row in figures["after"].items()]
     emit(document, as_json, table(rows, ("metric", "value", "low", "high")))
+
+
+def _precision(record: Path, chosen: str) -> str:
+    """The dtype that the folder's first measurement took; measured once, since load would change it."""
+    from codekiln.errors import UserError
+    from codekiln.modeling.precision import choose_dtype
+    from codekiln.shards.store import read_json, write_json
+
+    if not os.path.lexists(record):
+        write_json(record, {"dtype": choose_dtype(2.0)[0] if chosen == "auto" else chosen})
+    found = read_json(record)
+    if not isinstance(found, dict) or found.get("dtype") not in ("bfloat16", "float32"):
+        raise UserError(f"{record} is not what codekiln wrote; give a new folder with -o, or move it away")
+    return str(found["dtype"])

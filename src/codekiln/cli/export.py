@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codekiln.cli.common import emit, json_option, set_option, table, threads_option
+from codekiln.cli.common import emit, json_option, output_folder, set_option, table, threads_option
 
 
 @click.command()
@@ -38,9 +38,9 @@ def export(
     from codekiln.recipe import load_recipe
     from codekiln.shards.store import read_json
 
-    loaded, folder = load_recipe(recipe, overrides), Path(output).expanduser()
+    loaded, folder = load_recipe(recipe, overrides), output_folder(output)
     checkpoint = resolve(model or loaded.model.name)
-    with locked(folder):
+    with locked(folder, ["export"]):
         bring(folder / "export", export_stage(loaded, Path(training), checkpoint, threads))
     checks = read_json(folder / "export" / "checks.json")
     rows = [

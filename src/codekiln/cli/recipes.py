@@ -12,6 +12,7 @@ from codekiln.cli.common import emit, json_option, set_option, table
 @click.pass_context
 def recipes(context: click.Context, as_json: bool) -> None:
     """List the built-in recipes, or show one in full."""
+    context.obj = as_json
     if context.invoked_subcommand is not None:
         return
     from codekiln.recipe import builtin_recipes, load_recipe
@@ -25,9 +26,10 @@ def recipes(context: click.Context, as_json: bool) -> None:
 @click.argument("recipe")
 @set_option
 @json_option
-def show(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
+@click.pass_obj
+def show(json_before: bool, recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Print RECIPE (a built-in name or a YAML file) with every default and inherited value written out."""
     from codekiln.recipe import dump, load_recipe, to_yaml
 
     loaded = load_recipe(recipe, overrides)
-    emit(dump(loaded), as_json, to_yaml(loaded).splitlines())
+    emit(dump(loaded), as_json or json_before, to_yaml(loaded).splitlines())

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from codekiln.cli.common import emit, json_option, set_option, table, threads_option, workers_option
+from codekiln.cli.common import (
+    emit,
+    json_option,
+    output_folder,
+    set_option,
+    table,
+    threads_option,
+    workers_option,
+)
 
 
 @click.command()
@@ -70,15 +77,22 @@ def run(
     """
     from codekiln.errors import UserError
     from codekiln.pipeline.run import Run
-    from codekiln.pipeline.runner import locked
-    from codekiln.recipe import load_recipe
+    from codekiln.recipe import Given, load_recipe
 
     if tokens is not None and minutes is not None:
         raise UserError("give either --tokens or --minutes, not both")
-    chosen = [*overrides, *_overrides(sources, model, tokens, minutes, split, seed)]
-    loaded = load_recipe(recipe, chosen)
-    folder = Path(output).expanduser() if output else Path("runs") / loaded.name
+    given = [
+        Given("--source", "sources.paths", list(sources) or None),
+        Given("--model", "model.name", model),
+        Given("--tokens", "training.tokens", tokens),
+        Given("--minutes", "training.minutes", minutes),
+        Given("--split", "corpus.split", split),
+        Given("--seed", "seed", seed),
+    ]
+    loaded = load_recipe(recipe, [*overrides, *(one for one in given if one.value is not None)])
+    folder = Path("runs") / loaded.name if output is None else output_folder(output)
     work = Run(loaded, folder, workers=workers, threads=threads)
+    work.check()
     if dry_run:
         rows = work.dry_run(until) if until else work.dry_run()
         lines = table([[row["stage"], row["state"]] for row in rows], headers=("stage", "state"))
@@ -88,7 +102,7 @@ def run(
             [f"recipe {loaded.name}, folder {folder}", *lines],
         )
         return
-    with locked(folder, loaded.sources.paths):
+    with work.hold():
         if until is not None:
             work.up_to(until)
             line = f"{folder / 'stages' / until}: done; the same command without --until goes on from here"
@@ -98,24 +112,3 @@ def run(
     from codekiln.report import text_summary
 
     emit(report, as_json, text_summary(report, folder))
-
-
-def _overrides(
-    sources: tuple[str, ...],
-    model: str | None,
-    tokens: int | None,
-    minutes: float | None,
-    split: str | None,
-    seed: int | None,
-) -> list[str]:
-    import json
-
-    values: dict[str, Any] = {
-        "sources.paths": list(sources) or None,
-        "model.name": model,
-        "training.tokens": tokens,
-        "training.minutes": minutes,
-        "corpus.split": split,
-        "seed": seed,
-    }
-    return [f"{key}={json.dumps(value)}" for key, value in values.items() if value is not None]

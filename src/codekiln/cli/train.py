@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from codekiln.cli.common import emit, json_option, set_option, threads_option
+from codekiln.cli.common import emit, json_option, output_folder, set_option, threads_option
 
 
 @click.command()
@@ -33,28 +33,34 @@ def train(
     Writes DIR/training with the adapter in PEFT's format (or all weights) and metrics.jsonl. Interrupt it at any
     time: the same command goes on from the last checkpoint.
     """
+    from codekiln.errors import UserError
     from codekiln.modeling.fetch import resolve
-    from codekiln.pipeline.runner import bring, locked, output_hash
+    from codekiln.pipeline.runner import bring, locked, output_hash, read_record
     from codekiln.pipeline.stages import plan_stage, read_plan, training_stage
     from codekiln.recipe import load_recipe
-    from codekiln.shards.store import read_json
     from codekiln.training.engine import read_metrics, read_rate
 
-    source, folder = Path(dataset), Path(output).expanduser()
+    source, folder = Path(dataset), output_folder(output)
     loaded = load_recipe(recipe, overrides)
     checkpoint = resolve(model or loaded.model.name)
     output_hash(source)  # names the mistake where DATASET is another folder
+    record = read_record(source)
+    share = record["config"].get("repository_share")
+    if record["stage"] != "dataset" or not isinstance(share, int | float):
+        raise UserError(
+            f"{source} is no dataset but the output of stage {record['stage']}; give the folder `dataset` that "
+            "`codekiln dataset build` makes"
+        )
     budget = tokens or _all_tokens(source)
     training = loaded.training.model_copy(update={"tokens": budget, "minutes": None})
-    # The dataset says how its budget was shared between the levels.
-    share = float(read_json(source / "stage.json")["config"]["repository_share"])
     loaded = loaded.model_copy(
         update={
             "training": training,
-            "dataset": loaded.dataset.model_copy(update={"repository_share": share}),
+            # The dataset says how its budget was shared between the levels.
+            "dataset": loaded.dataset.model_copy(update={"repository_share": float(share)}),
         }
     )
-    with locked(folder):
+    with locked(folder, ["plan", "training"]):
         bring(folder / "plan", plan_stage(loaded, checkpoint, threads))
         bring(folder / "training", training_stage(loaded, source, checkpoint, read_plan(folder / "plan")))
     metrics, rate = read_metrics(folder / "training"), read_rate(folder / "training")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -18,13 +20,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from codekiln.corpus.xz import Xz
 from codekiln.errors import UserError, one_line
 
 #: All that one archive may unpack to, and how many members it may have.
 MAX_TOTAL_BYTES = 4 * 1024**3
 MAX_MEMBERS = 500_000
+#: Licence texts kept of one archive: so many different bytes, out of so many that are unpacked to see them.
+MAX_TEXT_BYTES = 32 * 1024**2
+MAX_TEXT_READ = 256 * 1024**2
 _MAX_HEADER_BYTES = 1024**2
-_XZ_MEMORY = 256 * 1024**2
+_MAX_SIZE = 2**63 - 1
 
 UNSAFE = "unsafe path in archive"
 
@@ -35,7 +41,7 @@ _KINDS = {
 
 _BROKEN = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError,
-    NotImplementedError, OSError, ValueError, IndexError, KeyError, OverflowError,
+    NotImplementedError, OSError, ValueError, IndexError, KeyError, OverflowError, RecursionError, struct.error,
 )  # fmt: skip
 
 
@@ -78,17 +84,19 @@ def safe_path(name: str) -> str | None:
 def listing(
     archive: str, keep: Callable[[str], int], *, max_total: int = MAX_TOTAL_BYTES
 ) -> tuple[list[Member], list[Refused], dict[str, bytes]]:
-    """Members, refused members, and the contents of the wanted ones.
+    """Members, refused members, and the contents of the wanted ones, each path once: the last one wins.
 
     Args:
-        keep: path -> how many bytes of its content are wanted at once (0: none; used for licence texts).
+        keep: path -> up to how many bytes its content is wanted (0: not at all; used for licence texts). A text
+            that is larger, or beyond `MAX_TEXT_BYTES` and `MAX_TEXT_READ`, is given as empty: it is there, but
+            was not looked at. Equal texts are one object in memory.
 
     Raises:
         UserError: the archive is corrupt, encrypted as a whole, or unpacks to more than `max_total` bytes.
     """
     members: dict[str, Member] = {}
-    refused: list[Refused] = []
-    texts: dict[str, bytes] = {}
+    refused: dict[str, Refused] = {}
+    texts = _Texts()
     with _errors(archive):
         for count, (name, size, fault, number, read) in enumerate(_walk(archive, max_total)):
             if count >= MAX_MEMBERS:
@@ -96,15 +104,37 @@ def listing(
                     f"{archive} has more than {MAX_MEMBERS:,} members; unpack it and give the folder"
                 )
             path = safe_path(name)
+            size = min(max(size, 0), _MAX_SIZE)  # a claim, which must fit the column of sizes
+            # As when unpacking, the last member of a path replaces the earlier ones.
+            members.pop(path or "", None)
+            texts.found.pop(path or "", None)
+            refused.pop(path or name, None)
             if path is None or fault:
-                refused.append(Refused(name, size, UNSAFE if path is None else fault))
+                refused[path or name] = Refused(path or name, size, UNSAFE if path is None else fault)
                 continue
-            if path in members:  # as when unpacking, the last member of a name wins
-                refused.append(Refused(path, members[path].size, "replaced by a later member of the archive"))
             members[path] = Member(path, size, number)
-            if 0 < size <= keep(path):
-                texts[path] = read(keep(path))
-    return sorted(members.values(), key=lambda member: member.path), refused, texts
+            limit = keep(path)
+            if size and limit:
+                texts.add(path, size if size <= limit else 0, read)
+    return sorted(members.values(), key=lambda member: member.path), list(refused.values()), texts.found
+
+
+class _Texts:
+    """Texts by path, within the limits on what one archive makes us hold and unpack."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, bytes] = {}
+        self._shared: dict[bytes, bytes] = {}
+        self._read = self._held = 0
+
+    def add(self, path: str, size: int, read: Callable[[int], bytes]) -> None:
+        self._read += size
+        data = read(size) if size and self._read <= MAX_TEXT_READ else b""
+        mark = hashlib.blake2b(data, digest_size=16).digest()
+        if mark not in self._shared:
+            self._held += len(data)
+            self._shared[mark] = data if self._held <= MAX_TEXT_BYTES else b""
+        self.found[path] = self._shared[mark]
 
 
 def contents(
@@ -145,7 +175,7 @@ def _walk_zip(archive: str, max_total: int, only: set[int] | None) -> _Walk:
             def read(limit: int, info: zipfile.ZipInfo = info) -> bytes:
                 nonlocal total
                 with bundle.open(info) as stream:
-                    data = stream.read(limit)
+                    data = _at_most(stream, limit)
                 total += len(data)
                 if total > max_total:
                     raise _too_much(archive, max_total)
@@ -164,14 +194,25 @@ def _walk_tar(archive: str, max_total: int, only: set[int] | None) -> _Walk:
         number = 0
         while (info := bundle.next()) is not None:
             bundle.members = []  # type: ignore[attr-defined]  # a stream never goes back: keep no list of headers
+            if bundle.offset > max_total:  # a claim that the stream would be searched for, block by block
+                raise _too_much(archive, max_total)
             if not info.isdir():
 
                 def read(limit: int, info: tarfile.TarInfo = info) -> bytes:
                     part = bundle.extractfile(info)
-                    return part.read(limit) if part else b""
+                    return _at_most(part, limit) if part else b""
 
                 yield info.name, info.size, "" if info.isreg() else UNSAFE, number, read
             number += 1
+
+
+def _at_most(stream: IO[bytes], limit: int) -> bytes:
+    """Up to `limit` bytes, in pieces: one large read would allocate all that is asked for."""
+    pieces = []
+    while limit > 0 and (piece := stream.read(min(limit, 1 << 20))):
+        pieces.append(piece)
+        limit -= len(piece)
+    return b"".join(pieces)
 
 
 class _BoundedInfo(tarfile.TarInfo):
@@ -202,34 +243,6 @@ class _Counted(io.RawIOBase):
         return data
 
 
-class _Xz(io.RawIOBase):
-    """An xz stream under a memory limit (its header says how much memory unpacking takes)."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw, self._unpack, self._pending = raw, lzma.LZMADecompressor(memlimit=_XZ_MEMORY), b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        while True:
-            if self._unpack.eof:
-                self._pending = self._unpack.unused_data.lstrip(b"\0") or self._raw.read(1 << 16).lstrip(
-                    b"\0"
-                )
-                if not self._pending:
-                    return b""
-                self._unpack = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
-            elif self._unpack.needs_input and not self._pending:
-                self._pending = self._raw.read(1 << 16)
-                if not self._pending:
-                    raise EOFError("the compressed data ends early")
-            data = self._unpack.decompress(self._pending, max_length=size if size >= 0 else 1 << 20)
-            self._pending = b""
-            if data:
-                return data
-
-
 def _decompressed(raw: IO[bytes], archive: str, limit: int) -> _Counted:
     suffix = suffix_of(archive)
     stream: Any = raw
@@ -238,7 +251,7 @@ def _decompressed(raw: IO[bytes], archive: str, limit: int) -> _Counted:
     elif suffix in (".tar.bz2", ".tbz2"):
         stream = bz2.BZ2File(raw)
     elif suffix in (".tar.xz", ".txz"):
-        stream = _Xz(raw)
+        stream = Xz(raw)
     return _Counted(stream, archive, limit)
 
 

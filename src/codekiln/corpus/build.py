@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,11 +16,12 @@ import pyarrow.compute as pc
 
 from codekiln.corpus import minhash, signals
 from codekiln.corpus.config import CorpusConfig
-from codekiln.corpus.neardup import near_any, near_groups
+from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
-from codekiln.corpus.split import Item, choose
+from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
 from codekiln.errors import UserError
+from codekiln.progress import Progress, say
 from codekiln.shards import Dataset, Executor, Stage, build, map_shards
 from codekiln.shards.store import read_shard
 from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
@@ -26,7 +29,7 @@ from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 1, 1
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 1, 2
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
 
@@ -91,22 +94,28 @@ def build_corpus(
     )  # fmt: skip
     _drop_near(files, source, banded, config.near_jaccard)
     kept = [file for file in files if not file.reason]
-    heldout = choose([Item(file.repo, file.path, file.added_at) for file in kept], config, seed)
-    for number, file in enumerate(kept):
-        file.split = "heldout" if number in heldout else "train"
-    _drop_leaks(kept, source, config.near_jaccard)
     stage = partial(Stage, version=VERSION, config=config.model_dump(mode="json"), inputs=inputs, seed=seed)
-    shards = [[file for file in files if file.place[0] == n] for n in range(len(source.shard_paths))]
-    build(
-        folder / "decisions", stage("decisions"), DECISIONS, _decision_table,
-        [[_decision(file) for file in shard] for shard in shards], quiet=True,
-    )  # fmt: skip
+    shards: list[list[_File]] = [[] for _ in source.shard_paths]
+    for file in files:
+        shards[file.place[0]].append(file)
+    try:
+        _split(kept, files, source, config, seed)
+        _drop_leaks(kept, source, config.near_jaccard)
+    except UserError:  # too little is left: `explain` tells why
+        _write_decisions(folder, stage("decisions"), shards)
+        raise
+    _write_decisions(folder, stage("decisions"), shards)
     for split in ("train", "heldout"):
         tasks = [
             (path, [file.id for file in shard if file.split == split])
             for path, shard in zip(source.shard_paths, shards)
         ]
         build(folder / split, stage(split), FILES, _select, tasks, executor=executor, quiet=True)
+
+
+def _write_decisions(folder: Path, stage: Stage, shards: list[list[_File]]) -> None:
+    rows = [[_decision(file) for file in shard] for shard in shards]
+    build(folder / "decisions", stage, DECISIONS, _decision_table, rows, quiet=True)
 
 
 def _load(source: Dataset, measured: Dataset) -> list[_File]:
@@ -158,6 +167,20 @@ def _drop_near(files: list[_File], source: Dataset, banded: Dataset, threshold: 
         file.near_group = copies_of.get(file.near_group, file.near_group)
 
 
+def _split(kept: list[_File], files: list[_File], source: Dataset, config: CorpusConfig, seed: int) -> None:
+    dropped = Counter(file.reason for file in files if file.reason)
+    items = [Item(file.repo, file.path, file.added_at) for file in kept]
+    shallow = source.manifest.config.get("shallow", [])
+    heldout = choose(items, config, seed, dropped=dropped, shallow=shallow)
+    for number, file in enumerate(kept):
+        file.split = "heldout" if number in heldout else "train"
+    planned = heldout_count(len(kept), config)
+    if len(heldout) != planned:
+        say(
+            f"split: time holds out {len(heldout)} files, not {planned}: those added at one time stay together"
+        )
+
+
 def _drop_leaks(kept: list[_File], source: Dataset, threshold: float) -> None:
     """Drop what the banding missed: training files that are near copies of a held-out file."""
     held = [file for file in kept if file.split == "heldout"]
@@ -179,10 +202,15 @@ def _shingles(source: Dataset, wanted: list[tuple[int, _File]]) -> Iterator[tupl
     shards: dict[int, list[tuple[int, _File]]] = {}
     for number, file in wanted:
         shards.setdefault(file.place[0], []).append((number, file))
-    for shard, some in sorted(shards.items()):
-        content = read_shard(source.shard_paths[shard], ["content"]).column("content")
-        for number, file in some:
-            yield number, minhash.shingles(content[file.place[1]].as_py().encode())
+    with (
+        Progress("shingles", len(wanted), "files") if len(wanted) > MANY_FILES else nullcontext() as progress
+    ):
+        for shard, some in sorted(shards.items()):
+            content = read_shard(source.shard_paths[shard], ["content"]).column("content")
+            for number, file in some:
+                yield number, minhash.shingles(content[file.place[1]].as_py().encode())
+            if progress:
+                progress.update(len(some))
 
 
 def _lists(column: pa.ChunkedArray) -> list[minhash.Hashes]:
@@ -204,7 +232,7 @@ def _decision(file: _File) -> dict[str, Any]:
 def _decision_table(rows: list[dict[str, Any]]) -> tuple[pa.Table, dict[str, int]]:
     counters: dict[str, int] = {}
     for row in rows:
-        name = f"dropped_{row['reason']}" if row["reason"] else row["split"]
+        name = f"dropped_{row['reason']}" if row["reason"] else row["split"] or "unsplit"
         counters[name] = counters.get(name, 0) + 1
     return pa.Table.from_pylist(rows, schema=DECISIONS), counters
 

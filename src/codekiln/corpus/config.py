@@ -19,7 +19,7 @@ class SourceConfig(BaseModel):
 
     paths: tuple[str, ...] = ()
     revision: str | None = None
-    max_file_bytes: int = Field(1_048_576, gt=0)
+    max_file_bytes: int = Field(1_048_576, gt=0, le=1024**3)
     languages: tuple[str, ...] | None = None
 
 

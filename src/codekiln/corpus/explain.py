@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,38 @@ import pyarrow.compute as pc
 from codekiln.corpus.rules import with_thresholds
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
+from codekiln.shards.store import MANIFEST
 
 
 def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
     """Everything that decided a file's fate.
 
+    A build that ended with an error leaves its decisions in the folders' `.partial` siblings; they count before
+    those of an earlier build, and the answer then has `unfinished: True`.
+
     Args:
-        path: a stored path, `repo:path`, or the end of one that fits a single file.
+        path: a stored path, `repo:path`, or the end of one that fits a single file; `./` is taken off.
 
     Returns:
-        For a skipped path `{status: "skipped", repo, path, reason, size}`. Otherwise `status` ("train", "heldout"
-        or "dropped"), id, repo, path, language, size, revision, added_at, reason, detail, `signals`, `rules`
+        For a skipped path `{status: "skipped", repo, path, reason, size}`. Otherwise `status` ("train", "heldout",
+        "dropped", or "kept" when the build ended before its split), id, repo, path, language, size, revision, added_at, reason, detail, `signals`, `rules`
         (name, value, comparison, threshold, origin, applies, fired), `twins` (the other files of its near-copy
         group, the kept one marked) and `license` (licenses, type, evidence).
 
     Raises:
         UserError: nothing that was looked at has this path, or several files do.
     """
-    decisions = Dataset.open(corpus / "decisions")
-    names = decisions.table(["id", "repo", "path"]).to_pylist()
+    sources, corpus, unfinished = _latest(sources, corpus)
+    mark = {"unfinished": True} if unfinished else {}
+    decisions = (
+        Dataset.open(corpus / "decisions") if _stands(corpus / "decisions") or not unfinished else None
+    )
+    names = list(decisions.rows(["id", "repo", "path"])) if decisions else []
     skips = list(Dataset.open(sources / "skipped").rows())
     found = _match(names + skips, path)
+    if not found:
+        path = _normal(path)
+        found = _match(names + skips, path)
     if not found:
         inside = [
             row
@@ -48,8 +60,33 @@ def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
         raise UserError(f"{path} fits {len(found)} files ({some}); give one as repo:path")
     row = found[0]
     if "reason" in row:
-        return {"status": "skipped"} | {key: row[key] for key in ("repo", "path", "reason", "size")}
-    return _explain_file(sources, corpus, decisions, row["id"])
+        return {"status": "skipped"} | {key: row[key] for key in ("repo", "path", "reason", "size")} | mark
+    assert decisions is not None  # the row is one of them
+    return _explain_file(sources, corpus, decisions, row["id"]) | mark
+
+
+def _stands(dataset: Path) -> bool:
+    return (dataset / MANIFEST).exists()
+
+
+def _latest(sources: Path, corpus: Path) -> tuple[Path, Path, bool]:
+    """The folders of the last build that came to decisions, finished or not, and whether it was not."""
+    tried = sources.with_name(sources.name + ".partial")
+    if _stands(tried / "files") and _stands(tried / "skipped"):
+        return tried, corpus.with_name(corpus.name + ".none"), True
+    tried = corpus.with_name(corpus.name + ".partial")
+    if _stands(tried / "decisions") and _stands(sources / "files"):
+        read = Dataset.open(tried / "decisions").manifest.inputs.get("files")
+        if read == Dataset.open(sources / "files").content_hash:
+            return sources, tried, True
+    return sources, corpus, False
+
+
+def _normal(path: str) -> str:
+    """A path without `./`, doubled slashes and the like, also behind `repo:`; a slash at its end stays."""
+    repo, colon, inner = path.rpartition(":")
+    plain = posixpath.normpath(inner) if inner else ""
+    return repo + colon + plain + ("/" if inner.endswith("/") and plain != "/" else "")
 
 
 def _match(rows: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
@@ -95,7 +132,7 @@ def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str
             if other["near_group"] == decision["near_group"] and other["id"] != identity:
                 twins.append({key: other[key] for key in ("repo", "path", "kept")})
     return {
-        "status": decision["split"] or "dropped",
+        "status": decision["split"] or ("kept" if decision["kept"] else "dropped"),
         **{key: decision[key] for key in ("id", "repo", "path", "language", "size", "reason", "detail")},
         "revision": file["revision"],
         "added_at": file["added_at"],

@@ -179,7 +179,7 @@ _AMBIGUOUS: dict[str, list[tuple[str, re.Pattern[str]]]] = {
             ("", r"^[ \t]*@(?:interface|protocol|class)\b"),
             (
                 "c++",
-                r"^[ \t]*(?:class\s+\w+\s*[:{]|template\s*<|namespace\s+[\w:]*\s*\{|using namespace\b"
+                r"^[ \t]*(?:class\s+\w+\s*[:{]|template\s*<|namespace(?:\s+[\w:]+)?\s*\{|using namespace\b"
                 r"|(?:public|private|protected):|#include <(?:string|vector|map|memory|iostream|utility)>)",
             ),
         ],
@@ -242,7 +242,7 @@ def by_shebang(text: str) -> str | None:
     program = match[1].rsplit("/", 1)[-1]
     if program == "env":
         program = (match[2] or "").rsplit("/", 1)[-1]
-    return _BY_INTERPRETER.get(re.sub(r"[\d.]+$", "", program.lower()))
+    return _BY_INTERPRETER.get(program.lower().rstrip("0123456789."))
 
 
 def detect(path: str, text: str) -> str | None:

@@ -6,9 +6,11 @@ Council's idea of it, as The Stack v2 did: weak copyleft (MPL, LGPL) is not perm
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _PERMISSIVE_IDS = """
@@ -19,8 +21,9 @@ _PERMISSIVE_IDS = """
 """
 PERMISSIVE = frozenset(_PERMISSIVE_IDS.split())
 
-#: A file header is looked for in so many bytes.
+#: Bytes in which a file header is looked for; bytes of different licence texts of one source that are judged.
 HEADER_BYTES = 5 * 1024
+MAX_JUDGED_BYTES = 32 * 1024**2
 
 _LICENSE_NAME = re.compile(
     r"^(?:un)?(?:licen[cs]e|copying|copyright|mit-license)s?(?:[._-][\w.+-]*)?$", re.IGNORECASE
@@ -236,28 +239,34 @@ def from_metadata(path: str, text: str) -> License | None:
     return _verdict(expression.replace("/", " OR "), path)
 
 
-def resolve_folders(texts: dict[str, bytes]) -> dict[str, License]:
+def resolve_folders(texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> dict[str, License]:
     """Verdicts by folder ("" is the root) from licence-like and metadata files (path -> content).
 
-    In one folder licence texts that are recognised come first, then metadata, then unrecognised texts.
+    In one folder recognised licence texts come first, then metadata, then unrecognised texts. Pairs are judged as
+    they come; equal texts once; those beyond `MAX_JUDGED_BYTES` of different ones count as unrecognised.
     """
     folders: dict[str, list[tuple[int, str, License]]] = {}
-    for path in sorted(texts):
-        text = texts[path].decode("utf-8", "replace")
+    known: dict[bytes, tuple[str, ...]] = {}
+    judged = 0
+    for path, data in texts.items() if isinstance(texts, Mapping) else texts:
         folder = _home(path)
         if is_metadata_file(path):
-            declared = from_metadata(path, text)
+            declared = from_metadata(path, data.decode("utf-8", "replace"))
             if declared:
                 folders.setdefault(folder, []).append((1, path, declared))
             continue
-        ids = recognise(text)
+        mark = hashlib.blake2b(data, digest_size=16).digest()
+        if mark not in known:
+            judged += len(data)
+            known[mark] = recognise(data.decode("utf-8", "replace")) if judged <= MAX_JUDGED_BYTES else ()
+        ids = known[mark]
         if ids:
             kind = "permissive" if set(ids) <= PERMISSIVE else "non_permissive"
             folders.setdefault(folder, []).append((0, path, License(ids, kind, path)))
         else:
-            unknown = License((), "non_permissive", f"{path} (text not recognised)")
-            folders.setdefault(folder, []).append((2, path, unknown))
-    return {folder: _merge(found) for folder, found in folders.items()}
+            unknown = f"{path} (text not recognised)"
+            folders.setdefault(folder, []).append((2, path, License((), "non_permissive", unknown)))
+    return {folder: _merge(sorted(found, key=lambda entry: entry[1])) for folder, found in folders.items()}
 
 
 def _home(path: str) -> str:

@@ -16,10 +16,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from codekiln.corpus import archives, git, languages, licenses, names, walking
+from codekiln.corpus import archives, git, languages, licenses, names, outputs, walking
 from codekiln.corpus.config import SourceConfig
+from codekiln.corpus.folders import walk_folder
 from codekiln.corpus.records import Candidate, Listing, Skip, Source
-from codekiln.errors import UserError
+from codekiln.corpus.triage import triage
+from codekiln.errors import UserError, one_line
 from codekiln.shards.store import hash_file
 
 _ADDRESS = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
@@ -47,7 +49,7 @@ def list_sources(config: SourceConfig) -> list[Listing]:
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
     listings = [_standard_library()] if not config.paths else _from_paths(config)
     for listing in listings:
-        _triage(listing, config)
+        triage(listing, config)
     if not any(listing.candidates for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
@@ -61,7 +63,7 @@ def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
     what = ", ".join(
         f"{counts[reason]} {reason}" for reason in sorted(counts, key=lambda r: (-counts[r], r))[:5]
     )
-    where = ", ".join(config.paths[:3]) or "the standard library"
+    where = ", ".join(config.paths[:3]) if config.paths else "the standard library"
     return UserError(
         f"no source code found in {where}" + (f" (skipped: {what})" if what else "; it is empty")
     )
@@ -77,9 +79,12 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
         trees.setdefault(repository.folder, (repository, []))[1].append("" if prefix == "." else prefix)
 
     for text in dict.fromkeys(config.paths):
-        path = Path(text).expanduser()
+        if not text.strip():
+            raise UserError(
+                "--source is empty (is a shell variable unset?); give a repository, folder, file or archive"
+            )
         try:
-            path = path.resolve(strict=True)
+            path = Path(text).expanduser().resolve(strict=True)
             kind = path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):
             if _ADDRESS.match(text):
@@ -91,10 +96,11 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
             ) from None
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"source {text} cannot be read ({error}); check the path and its permissions"
+                f"source {text} cannot be read ({one_line(error)}); check the path and its permissions"
             ) from None
         if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
             raise UserError(f"source {text} is neither a file nor a folder")
+        outputs.refuse_output(text, path)
         archive = stat.S_ISREG(kind) and archives.suffix_of(path.name)
         repository = None if archive else git.find(path)
         if repository and not repository.bare and not git.sees(repository, path):
@@ -104,16 +110,14 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
                 f"source {text} is not in a git repository, so revision {config.revision!r} means nothing"
             )
         if archive:
-            listings[str(path)] = _archive(path, archive)
+            listings[str(path)] = _archive(text, path, archive)
         elif repository:
             add_repository(repository, path)
         else:
-            listing, inner = walking.walk(path)
-            listings[str(path)] = _folder(path, listing)
-            for folder in inner:
-                found = git.find(folder)
-                if found:
-                    add_repository(found, folder)
+            walked, inner = walk_folder(path)
+            listings[str(path)] = _folder(path, walked)
+            for found in inner:
+                add_repository(found, Path(found.folder))
     for top, (repository, prefixes) in trees.items():
         listings[top] = _repository(repository, prefixes, config)
     return list(listings.values())
@@ -160,17 +164,29 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     kind = "blobs" if revision else "folder"
     listing = Listing(Source(name, kind, repository.folder, repository.git_dir, commit or "", "working tree"))
     listing.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+    listing.shallow = git.is_shallow(repository)
     entries = dict(committed) if revision else git.index_entries(repository)
     if not revision:
         for path in git.untracked(repository):
             entries.setdefault(path, git.Entry(path, "", "", -1))
-    wanted = [
-        p
-        for p in entries
-        if any(not prefix or p == prefix or p.startswith(prefix + "/") for prefix in prefixes)
-    ]
-    times = git.added_times(repository, commit, [p for p in wanted if p in committed]) if commit else {}
     root = Path(repository.folder)
+    own = outputs.output_folders(entries, None if revision else root)
+    for prefix in prefixes:
+        if outputs.below(own)(prefix):
+            raise outputs.refusal(
+                f"{repository.folder}/{prefix}".rstrip("/"), "its top" if own == [""] else own[0]
+            )
+    is_own = outputs.below(own)
+    entries = {path: entry for path, entry in entries.items() if not is_own(path)}
+
+    def asked(path: str) -> bool:
+        return any(outputs.inside(path, prefix) for prefix in prefixes)
+
+    listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
+    wanted = [path for path in entries if asked(path)]
+    # Where a shallow clone ends, git takes every file for a new one: no time is known there.
+    known = [path for path in wanted if path in committed] if commit and not listing.shallow else []
+    times = git.added_times(repository, commit, known) if commit and known else {}
     for path in wanted:
         entry = entries[path]
         if entry.mode == git.SUBMODULE:
@@ -208,7 +224,7 @@ def _repository_texts(
     return {path: data for path, data in zip(paths, found) if data is not None}
 
 
-def _archive(path: Path, suffix: str) -> Listing:
+def _archive(text: str, path: Path, suffix: str) -> Listing:
     def keep(member: str) -> int:
         wanted = licenses.is_license_file(member) or licenses.is_metadata_file(member)
         return LICENSE_BYTES if wanted else 0
@@ -223,47 +239,18 @@ def _archive(path: Path, suffix: str) -> Listing:
         else path.name[: -len(suffix)]
     )
     listing = Listing(Source(name, "archive", str(path), revision=f"sha256:{hash_file(path)}"))
-    listing.candidates = [Candidate(m.path.removeprefix(top), m.size, str(m.number)) for m in members]
-    listing.skipped = [Skip(r.path.removeprefix(top), r.reason, r.size) for r in refused]
-    listing.folders = licenses.resolve_folders({p.removeprefix(top): text for p, text in texts.items()})
+    own = outputs.output_folders(m.path.removeprefix(top) for m in members)
+    if own == [""]:
+        raise outputs.refusal(text, top.rstrip("/") or "its top")
+    is_own = outputs.below(own)
+    found = [Candidate(m.path.removeprefix(top), m.size, str(m.number)) for m in members]
+    listing.candidates = [candidate for candidate in found if not is_own(candidate.path)]
+    skipped = [Skip(r.path.removeprefix(top), r.reason, r.size) for r in refused]
+    listing.skipped = [skip for skip in skipped if not is_own(skip.path)]
+    listing.skipped += [Skip(folder + "/", outputs.REASON) for folder in own]
+    inner = {p.removeprefix(top): content for p, content in texts.items()}
+    listing.folders = licenses.resolve_folders({p: t for p, t in inner.items() if not is_own(p)})
     return listing
-
-
-def _triage(listing: Listing, config: SourceConfig) -> None:
-    """Move candidates that their path or size rules out to the skipped paths; sort both."""
-    packages = {
-        c.path.rpartition("/")[0] for c in listing.candidates if c.path.rpartition("/")[2] == "__init__.py"
-    }
-    kept: list[Candidate] = []
-    skipped = list(listing.skipped)
-    vendored: dict[str, int] = {}
-    for candidate in listing.candidates:
-        path = candidate.path
-        if names.in_cache(path):
-            continue
-        asked = next((f"{p}/" for p in listing.prefixes if p and path.startswith(p + "/")), "")
-        folder = names.vendored_folder(path, packages.__contains__, len(asked))
-        language = languages.by_name(path)
-        if folder is not None:
-            vendored[folder] = vendored.get(folder, 0) + candidate.size
-        elif not names.is_storable(path):
-            skipped.append(Skip(path, "path is not printable UTF-8", candidate.size))
-        elif names.is_generated_name(path):
-            skipped.append(Skip(path, "generated or minified by its name", candidate.size))
-        elif candidate.size > config.max_file_bytes:
-            skipped.append(Skip(path, "too large", candidate.size))
-        elif language and config.languages is not None and language not in config.languages:
-            skipped.append(Skip(path, "language not selected", candidate.size))
-        elif candidate.size == 0:
-            skipped.append(Skip(path, "empty", 0))
-        else:
-            kept.append(candidate)
-    skipped += [Skip(folder + "/", "vendored or built folder", size) for folder, size in vendored.items()]
-    listing.candidates = sorted(kept, key=lambda c: c.path)
-    seen: dict[str, Skip] = {}
-    for skip in skipped:
-        seen[names.printable(skip.path)] = replace(skip, path=names.printable(skip.path))
-    listing.skipped = [seen[path] for path in sorted(seen)]
 
 
 def _unique_names(listings: list[Listing]) -> list[Listing]:

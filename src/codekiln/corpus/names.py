@@ -42,6 +42,9 @@ _GENERATED = re.compile(
     re.VERBOSE,
 )
 
+#: Why a path that `is_inside` refuses is not read.
+UNSAFE = "unsafe path"
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -78,6 +81,11 @@ def is_generated_name(path: str) -> bool:
 def is_storable(path: str) -> bool:
     """Whether a path is valid UTF-8 without control characters (a name with a newline would break a list)."""
     return _CONTROL.search(path) is None
+
+
+def is_inside(path: str) -> bool:
+    """Whether the text of a path keeps it below its root: relative, with no empty, `.` or `..` component."""
+    return "\0" not in path and not any(part in ("", ".", "..") for part in path.split("/"))
 
 
 def printable(path: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.corpus import archives, git, languages, licenses, walking
+from codekiln.corpus import archives, git, languages, licenses, names, walking
 from codekiln.corpus.records import Candidate, Source
 from codekiln.shards.tables import FILES, SKIPPED
 
@@ -66,7 +66,10 @@ def contents(
     elif source.kind == "blobs":
         blobs = git.blobs(source.repository, [c.where for c in candidates], max_file_bytes)
         for candidate, data in zip(candidates, blobs):
-            yield candidate, data if data is not None else "missing from the git repository (partial clone)"
+            if not names.is_inside(candidate.path):
+                yield candidate, names.UNSAFE
+            else:
+                yield candidate, data if data is not None else "corrupt or missing object"
     else:
         limits = {int(c.where): wanted_bytes(c.path, max_file_bytes) for c in candidates}
         by_number = {int(c.where): c for c in candidates}
@@ -147,7 +150,8 @@ def read_skipped(batch: Batch) -> pa.Table:
 
 
 def skipped_table(rows: list[tuple[str, str, str, int]]) -> pa.Table:
-    """Rows (repo, path, reason, size) as a table of `skipped`, sorted by (repo, path)."""
-    columns = list(zip(*sorted(rows))) if rows else [()] * len(SKIPPED)
+    """Rows (repo, path, reason, size) as a table of `skipped`, sorted by (repo, path); an unknown size is 0."""
+    known = sorted((repo, path, reason, max(size, 0)) for repo, path, reason, size in rows)
+    columns = list(zip(*known)) if known else [()] * len(SKIPPED)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, SKIPPED)]
     return pa.Table.from_arrays(arrays, schema=SKIPPED)

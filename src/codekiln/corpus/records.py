@@ -53,7 +53,8 @@ class Skip:
 class Listing:
     """What one source holds: candidates by path, skipped paths, verdicts of its licence texts by folder.
 
-    `prefixes` are the folders of a repository that were asked for: what lies above them is not judged.
+    `prefixes` are the folders of a repository that were asked for: what lies above them is not judged. `shallow`:
+    the history of the repository was cut off, so that nobody knows when a file was added.
     """
 
     source: Source
@@ -61,3 +62,4 @@ class Listing:
     skipped: list[Skip] = field(default_factory=list)
     folders: dict[str, licenses.License] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ("",)
+    shallow: bool = False

@@ -28,8 +28,9 @@ _FILE_OVERHEAD = 1024
 def fingerprint(config: SourceConfig) -> str:
     """SHA-256 in hex over all that reading these sources would read.
 
-    Contents of candidate files, path and size of those above `max_file_bytes`, the commit of a revision, the
-    bytes of an archive. Files whose name already says that they are no source code do not count.
+    Contents of candidate files, paths and reasons of skipped ones (with the size of one above `max_file_bytes`),
+    the commit of a revision, the bytes of an archive. Of files whose name already says that they are no source
+    code only the path counts.
 
     Raises:
         UserError: as `list_sources`.
@@ -42,22 +43,27 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
     for listing in listings:
         source = listing.source
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
-        part: list[Any] = [source.repo, source.kind, source.commit, source.revision, folders]
+        part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
         if source.kind == "folder":
             # A name that no language has is not read for a row: a log file that grows changes nothing.
-            counted = [
-                candidate
-                for candidate in listing.candidates
-                if languages.by_name(candidate.path) or not languages.has_extension(candidate.path)
-            ]
+            counted = [candidate for candidate in listing.candidates if _may_be_code(candidate.path)]
             for candidate, data in reading.contents(source, counted, config.max_file_bytes):
                 digest = data if isinstance(data, str) else hashlib.sha256(data).hexdigest()
                 part.append([candidate.path, digest, candidate.added_at])
         else:
             part += [candidate.path for candidate in listing.candidates]
-        part += [[skip.path, skip.size] for skip in listing.skipped if skip.reason == "too large"]
-        parts.append(part)
+        bare = [candidate.path for candidate in listing.candidates if not _may_be_code(candidate.path)]
+        for skip in listing.skipped:
+            if skip.reason in ("too large", "empty") and not _may_be_code(skip.path):
+                bare.append(skip.path)
+            else:
+                part.append([skip.path, skip.reason, skip.size if skip.reason == "too large" else 0])
+        parts.append([*part, sorted(bare)])
     return hash_json(parts)
+
+
+def _may_be_code(path: str) -> bool:
+    return languages.by_name(path) is not None or not languages.has_extension(path)
 
 
 def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None) -> None:
@@ -72,6 +78,8 @@ def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Ex
     listings = list_sources(config)
     mark = _fingerprint(listings, config)
     settings = config.model_dump(mode="json", include={"max_file_bytes", "languages", "revision"})
+    shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
+    settings |= {"shallow": shallow} if shallow else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
     tasks = list(_batches(listings, config))
     files = build(folder / "files", stage, FILES, reading.read_files, tasks, executor=executor)

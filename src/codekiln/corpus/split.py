@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from codekiln.corpus.config import CorpusConfig
@@ -22,51 +23,104 @@ class Item:
     added_at: int | None = None
 
 
-def heldout_count(files: int, config: CorpusConfig) -> int:
+def heldout_count(files: int, config: CorpusConfig, dropped: Mapping[str, int] | None = None) -> int:
     """How many of the kept files are held out; at least one always trains.
+
+    Args:
+        dropped: files by the reason that dropped them, for the message.
 
     Raises:
         UserError: no file or a single file is left.
     """
+    counts = sorted((dropped or {}).items(), key=lambda item: (-item[1], item[0]))
+    why = f" (dropped: {', '.join(f'{number} {reason}' for reason, number in counts)})" if counts else ""
+    hint = "`codekiln corpus explain` tells of each file"
     if files == 0:
         raise UserError(
-            "no files left after filtering and deduplication; `codekiln corpus explain` says why each was dropped, "
-            "corpus.rules loosens a threshold"
+            f"no files left after filtering and deduplication{why}; {hint}, corpus.rules loosens a threshold"
         )
     if files == 1:
         raise UserError(
-            "only one file is left after filtering and deduplication, and a split needs two: one to train on, "
-            "one to test on; add sources"
+            f"only one file is left after filtering and deduplication{why}, and a split needs two: one to train "
+            f"on, one to test on; add sources, {hint}"
         )
-    minimum = config.heldout_minimum
-    if files < SMALL_CORPUS:
-        minimum = min(minimum, SMALL_MINIMUM)
-    return min(files - 1, max(minimum, int(config.heldout_fraction * files + 0.5)))
+    return min(files - 1, max(_minimum(files, config), int(config.heldout_fraction * files + 0.5)))
 
 
-def choose(items: Sequence[Item], config: CorpusConfig, seed: int) -> set[int]:
+def _minimum(files: int, config: CorpusConfig) -> int:
+    return min(config.heldout_minimum, SMALL_MINIMUM) if files < SMALL_CORPUS else config.heldout_minimum
+
+
+def choose(
+    items: Sequence[Item],
+    config: CorpusConfig,
+    seed: int,
+    *,
+    dropped: Mapping[str, int] | None = None,
+    shallow: Collection[str] = (),
+) -> set[int]:
     """Numbers of the held-out items; the same whatever the order of the items.
 
-    `file`: those with the least hash of (seed, repo, path). `time`: those added last, ties by (repo, path).
+    `file`: those with the least hash of (seed, repo, path). `time`: those added last; every training file was
+    added before every held-out one, so that the boundary moves to where a time ends (see `_latest`).
+
+    Args:
+        dropped: files by the reason that dropped them, for a message.
+        shallow: repositories whose history was cut off.
 
     Raises:
-        UserError: fewer than two items, or a time split of files without a commit time.
+        UserError: fewer than two items, a time split of files without a commit time, or no time to split at.
     """
-    count = heldout_count(len(items), config)
-    if config.split == "file":
-        order = sorted(range(len(items)), key=lambda number: _draw(seed, items[number]))
-    else:
-        for item in items:
-            if item.added_at is None:
-                raise UserError(
-                    f"corpus.split: time needs the commit that added each file, and {item.repo}:{item.path} has none "
-                    "(not committed, or not from git); use split: file"
-                )
-        order = sorted(
-            range(len(items)),
-            key=lambda number: (-(items[number].added_at or 0), items[number].repo, items[number].path),
-        )
+    count = heldout_count(len(items), config, dropped)
+    if config.split == "time":
+        return _latest(items, config, count, shallow)
+    order = sorted(range(len(items)), key=lambda number: _draw(seed, items[number]))
     return set(order[:count])
+
+
+def _latest(items: Sequence[Item], config: CorpusConfig, count: int, shallow: Collection[str]) -> set[int]:
+    """The items added last, at least `count` of them where that leaves half to train on.
+
+    Files of one time stay together. Where the time at the boundary would take more than half of all files, it
+    trains instead if the minimum of files is still held out, and else is held out if anything is left to train.
+    """
+    times: list[int] = []
+    for item in items:
+        if item.added_at is None:
+            if item.repo in shallow:
+                raise UserError(
+                    f"corpus.split: time needs the whole history, and {item.repo} is a shallow clone, which does "
+                    "not know when its files were added; run `git fetch --unshallow` there, or use --split file"
+                )
+            raise UserError(
+                f"corpus.split: time needs the commit that added each file, and {item.repo}:{item.path} has none "
+                "(not committed, or not from git); commit it, or use --split file"
+            )
+        times.append(item.added_at)
+    sizes = Counter(times)
+    if len(sizes) == 1:
+        raise UserError(
+            f"corpus.split: time needs files of two times and more, and all {len(items)} kept files were added at "
+            "one (a single commit?); give a repository with its history (`git fetch --unshallow`), or use "
+            "--split file"
+        )
+    edges, total = [], 0  # how many are held out when the boundary is at the end of each time, latest first
+    for time in sorted(sizes, reverse=True):
+        total += sizes[time]
+        edges.append(total)
+    more = next(edge for edge in edges if edge >= count)
+    fewer = max((edge for edge in edges if edge < count), default=0)
+    if more > max(count, len(items) // 2) and fewer >= _minimum(len(items), config):
+        more = fewer
+    if more == len(items):
+        raise UserError(
+            f"corpus.split: time finds no boundary: {more - fewer} of the {len(items)} kept files were added at one "
+            f"time (a single commit?), and the {fewer} added later are fewer than the {_minimum(len(items), config)} "
+            "to hold out; give a repository with its history (`git fetch --unshallow`), lower "
+            "corpus.heldout_minimum, or use --split file"
+        )
+    order = sorted(range(len(items)), key=lambda number: -times[number])
+    return set(order[:more])
 
 
 def _draw(seed: int, item: Item) -> tuple[bytes, str, str]:

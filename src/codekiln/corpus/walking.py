@@ -7,9 +7,8 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from codekiln.corpus import licenses, names
+from codekiln.corpus import git, ignoring, licenses, names
 
 
 def outside_standard_library(folder: str, name: str) -> bool:
@@ -29,7 +28,7 @@ class Walk:
 
 
 #: (folder, ignore rules of its .gitignore), deepest first.
-_Rules = list[tuple[str, Any]]
+_Rules = list[tuple[str, list[ignoring.Rule] | str]]
 
 
 def walk(
@@ -40,7 +39,8 @@ def walk(
 ) -> tuple[Walk, list[Path]]:
     """List a folder (or one file) outside git; also the git repositories found inside it.
 
-    Symlinks are never followed; unreadable folders are recorded; `.gitignore` files hold for their folder and
+    Symlinks are never followed; unreadable folders are recorded, and so are folders with a `.gitignore` that
+    cannot be read, which are passed over; `.gitignore` files hold for their folder and
     below, deeper ones first, as in git. `leave_out(folder, name)` drops entries without a record.
     """
     found = Walk()
@@ -62,9 +62,16 @@ def walk(
             found.skipped.append((folder + "/", f"unreadable ({error.strerror})"))
             continue
         if ignore_files and any(entry.name == ".gitignore" for entry in entries):
-            rules = [(folder, _ignore_rules(path, f"{folder}/.gitignore".lstrip("/"))), *rules]
+            own = _ignore_rules(path, f"{folder}/.gitignore".lstrip("/"))
+            if isinstance(own, str):  # what it ignores must not be read, and nobody can tell what that is
+                found.skipped.append((folder + "/", own))
+                continue
+            rules = [(folder, own), *rules]
         for entry in entries:
             inner = f"{folder}/{entry.name}" if folder else entry.name
+            refused = git.refusal(path / folder) if entry.name == ".git" else None
+            if refused:
+                found.skipped.append((inner, refused))
             if entry.name in names.CACHE_FOLDERS or leave_out(folder, entry.name):
                 continue
             mode = entry.stat(follow_symlinks=False).st_mode
@@ -77,7 +84,7 @@ def walk(
                 package = os.path.exists(os.path.join(entry.path, "__init__.py"))
                 if names.is_vendored_name(entry.name, package):
                     found.skipped.append((inner + "/", "vendored or built folder"))
-                elif os.path.lexists(os.path.join(entry.path, ".git")):
+                elif os.path.lexists(os.path.join(entry.path, ".git")) and not git.refusal(Path(entry.path)):
                     repositories.append(Path(entry.path))
                 else:
                     pending.append((inner, rules))
@@ -88,38 +95,41 @@ def walk(
     return found, sorted(repositories)
 
 
-def _ignore_rules(root: Path, path: str) -> Any:
-    from pathspec import GitIgnoreSpec
-
-    data = read_inside(root, path, 1 << 20)
-    lines = data.decode("utf-8", "replace").splitlines() if isinstance(data, bytes) else []
-    usable = []
-    for line in lines:
-        try:  # git passes over a pattern that it cannot read; so do we
-            GitIgnoreSpec.from_lines([line])
-        except ValueError:
-            continue
-        usable.append(line)
-    return GitIgnoreSpec.from_lines(usable)
+def _ignore_rules(root: Path, path: str) -> list[ignoring.Rule] | str:
+    """The rules of a .gitignore, or why they cannot be known."""
+    data = read_inside(root, path, ignoring.MAX_BYTES + 1)
+    if isinstance(data, str):
+        return [] if os.path.isdir(root / path) and data != "symlink" else f"its .gitignore: {data}"
+    rules = ignoring.parse(data)
+    return "its .gitignore: too many rules" if rules is None else rules
 
 
 def _ignored(path: str, rules: _Rules) -> bool:
-    for folder, spec in rules:
+    """Whether a path (a folder's ends in `/`) is ignored; all is where the rules cannot be known."""
+    for folder, own in rules:
         inside = path[len(folder) + 1 :] if folder else path
-        verdict = spec.check_file(inside).include
-        if verdict is not None:
-            return bool(verdict)
+        found = (
+            True if isinstance(own, str) else ignoring.verdict(own, inside.rstrip("/"), path.endswith("/"))
+        )
+        if found is not None:
+            return found
     return False
 
 
 def size_inside(root: Path, path: str) -> int | str:
     """Size in bytes of a regular file below `root`, or the reason why it will not be read."""
+    folder = _open_folder(root, path)
+    if isinstance(folder, str):
+        return folder
+    name = path.rpartition("/")[2]
     try:
-        found = os.lstat(root / path)
-    except FileNotFoundError:
-        return "missing from the working tree"
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            os.close(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder))
     except OSError as error:
-        return f"unreadable ({error.strerror})"
+        return _reason(error)
+    finally:
+        os.close(folder)
     if stat.S_ISLNK(found.st_mode):
         return "symlink"
     return found.st_size if stat.S_ISREG(found.st_mode) else "not a regular file"
@@ -128,31 +138,67 @@ def size_inside(root: Path, path: str) -> int | str:
 def read_inside(root: Path, path: str, limit: int) -> bytes | str:
     """At most `limit` bytes of a regular file below `root`, or the reason why it was not read.
 
-    No component below `root` may be a symlink, so that a path never leads out of its source; a pipe or a
-    device is not opened for reading.
+    No component below `root` may be a symlink, `.`, `..` or empty, so that a path never leads out of its source,
+    whatever happens to the folders meanwhile; a pipe or a device is not opened for reading.
     """
-    folder, _, _ = path.rpartition("/")
-    if folder and _has_symlink(str(root), folder):
-        return "symlink"
+    folder = _open_folder(root, path)
+    if isinstance(folder, str):
+        return folder
+    name = path.rpartition("/")[2]
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        handle = os.open(root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(name, flags, dir_fd=folder)
     except OSError as error:
-        return "symlink" if os.path.islink(root / path) else f"unreadable ({error.strerror})"
+        return "symlink" if _is_symlink(name, folder) else _reason(error)
+    finally:
+        os.close(folder)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
             return "not a regular file"
         with os.fdopen(handle, "rb", closefd=False) as stream:
-            return stream.read(limit)
+            return stream.read(min(limit, found.st_size + 1))  # what is asked for is allocated at once
     except OSError as error:
-        return f"unreadable ({error.strerror})"
+        return _reason(error)
     finally:
         os.close(handle)
 
 
-def _has_symlink(root: str, folder: str) -> bool:
-    place = root
-    for part in folder.split("/"):
-        place = f"{place}/{part}"
-        if os.path.islink(place):
-            return True
-    return False
+#: Opens a folder for its entries alone, which takes no right to list it.
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def _open_folder(root: Path, path: str) -> int | str:
+    """An open handle of the folder that holds a path, reached component by component, or why there is none."""
+    if not names.is_inside(path):
+        return names.UNSAFE
+    place = -1
+    try:
+        place = os.open(root, _FOLDER)
+        for part in path.split("/")[:-1]:
+            try:
+                inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=place)
+            except NotADirectoryError:
+                reason = "symlink" if _is_symlink(part, place) else "missing from the working tree"
+                os.close(place)
+                return reason
+            os.close(place)
+            place = inner
+    except OSError as error:
+        if place >= 0:
+            os.close(place)
+        return _reason(error)
+    return place
+
+
+def _is_symlink(name: str, folder: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "missing from the working tree"
+    return f"unreadable ({error.strerror})"

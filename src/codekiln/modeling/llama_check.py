@@ -127,8 +127,10 @@ def compare(reference: list[Completion], other: list[Completion]) -> Agreement:
                 break
             tokens += 1
         else:
-            if len(first.ids) != len(second.ids) or first.stopped != second.stopped:
-                # One of them ended where the other went on.
+            # One of them ended where the other went on. An answer that is only shorter has not ended: llama.cpp's
+            # server keeps back the tokens of a character whose last bytes have not come.
+            shorter = len(first.ids) != len(second.ids)
+            if first.stopped != second.stopped or (shorter and first.stopped):
                 leads += _lead(first, min(len(first.ids), len(second.ids)))
         same += first.ids == second.ids and first.stopped == second.stopped
     return Agreement(

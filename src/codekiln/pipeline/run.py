@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from codekiln.errors import RunError
+from codekiln.errors import CodekilnError, RunError
 from codekiln.modeling.fetch import Checkpoint, check_name, resolve
 from codekiln.pipeline import stages
-from codekiln.pipeline.runner import Stage, bring, finished, partial_folder, publish, withdraw
+from codekiln.pipeline.runner import Stage, bring, check_folder, finished, locked, publish, withdraw
 from codekiln.progress import say
 from codekiln.recipe import Recipe
 from codekiln.shards import LocalExecutor
+from codekiln.shards.folders import partial_folder
 from codekiln.shards.store import read_json, write_json
 
 #: What the export stage may hold and the run's folder shows.
 RESULTS = ("model", "adapter", "model-f16.gguf", "model-q8_0.gguf")
 #: Stages in the order of a run.
 ORDER = ("sources", "corpus", "model", "plan", "before", "dataset", "training", "export", "after", "report")
+#: What tells of the whole run; run.json comes last and goes last, so that it says which run is shown.
+_REPORTS = ("report.html", "report.json", "run.json")
+#: The stages that read the sources, and so find the mistakes in what was given.
+_READING = ("sources", "corpus")
 
 
 class Run:
@@ -37,6 +43,29 @@ class Run:
         """The base model, found or fetched once."""
         self._checkpoint = self._checkpoint or resolve(self.recipe.model.name, allow_fetch=allow_fetch)
         return self._checkpoint
+
+    def check(self) -> None:
+        """Whether the run may write to its folder (UserError where not, as `check_folder`); writes nothing itself."""
+        check_folder(self.folder, *self._outputs(), self.recipe.sources.paths)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Hold the folder for writing (`locked`)."""
+        return locked(self.folder, *self._outputs(), self.recipe.sources.paths)
+
+    def _outputs(self) -> tuple[list[str], tuple[str, ...]]:
+        made = [f"stages/{name}" for name in ORDER if name not in ("model", "report")]
+        return made, ("stages", *RESULTS, *_REPORTS)
+
+    def _shown(self) -> dict[str, Any]:
+        """What run.json, or else report.json, says of the run whose results the folder shows; empty without one."""
+        found = [path for path in (self.folder / "run.json", self.folder / "report.json") if path.is_file()]
+        try:
+            run: Any = read_json(found[0]) if found else {}
+            str(run["name"]), [str(part) for part in run["config"]["sources"]["paths"]]
+            {row["stage"]: row["key"] for row in run["stages"]}
+        except (CodekilnError, KeyError, TypeError):
+            return {}
+        return dict(run)
 
     def plan(self) -> dict[str, Any]:
         return stages.read_plan(self.path("plan"))
@@ -80,6 +109,7 @@ class Run:
     def up_to(self, last: str) -> None:
         """Bring every stage up to and including `last` up to date."""
         check_name(self.recipe.model.name)
+        replaced = False
         for number, name in enumerate(ORDER[: ORDER.index(last) + 1], 1):
             title = f"[{number}/{len(ORDER)}] {name}"
             if name == "model":
@@ -90,10 +120,13 @@ class Run:
             elif name == "report":
                 say(title)
             else:
-                stage = self.stage(name)
-                if finished(self.path(name), stage) is None:
+                record = bring(self.path(name), self.stage(name), title)
+                self.records.append(record)
+                replaced = replaced or self._replaces(record)
+                # A mistake in the sources shows only here: until they are read, nothing of before is taken away.
+                if replaced and (name == last or name not in _READING):
                     self._withdraw(() if name == "after" else RESULTS)
-                self.records.append(bring(self.path(name), stage, title))
+                    replaced = False
             if name == "export":
                 self._publish()
 
@@ -128,9 +161,14 @@ class Run:
             return False
         return True
 
+    def _replaces(self, record: dict[str, Any]) -> bool:
+        """Whether a stage's output is another than that of the run whose results are shown."""
+        shown = {row["stage"]: row["key"] for row in self._shown().get("stages", ())}
+        return shown.get(record["stage"]) != record["key"] if shown else not record["cached"]
+
     def _withdraw(self, results: tuple[str, ...]) -> None:
         """Take away what an earlier run with other inputs has shown: it would pass for this one's result."""
-        for name in (*results, "report.html", "report.json", "run.json"):
+        for name in (*results, *_REPORTS):
             withdraw(self.folder / name)
 
     def _publish(self) -> None:

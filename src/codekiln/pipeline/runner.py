@@ -3,6 +3,7 @@
 A stage's key is a hash of its version, configuration and input hashes. Its output stands in a folder with a
 stage.json that names the key and every file; an output of the same key is not made again. A stage works in the
 sibling `NAME.partial`, where it finds its own unfinished work after a kill, and the folder is renamed when whole.
+What codekiln has not made it neither replaces nor removes.
 """
 
 from __future__ import annotations
@@ -17,37 +18,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codekiln.errors import RunError, UserError
+from codekiln.errors import UserError
 from codekiln.machine import release_memory
 from codekiln.progress import format_duration, say
-from codekiln.shards.kernel import replace_folder
-from codekiln.shards.store import disk_errors, hash_file, hash_json, read_json, write_bytes, write_json
-
-RECORD = "stage.json"
-LOCK = ".lock"
-#: What the commands write into their folder; there is nothing of somebody else's under these names.
-_OWN = frozenset(
-    [
-        "stages",
-        "sources",
-        "corpus",
-        "plan",
-        "before",
-        "dataset",
-        "training",
-        "export",
-        "after",
-        "model",
-        "adapter",
-        "model-f16.gguf",
-        "model-q8_0.gguf",
-        "report.json",
-        "report.html",
-        "run.json",
-    ]
+from codekiln.shards.folders import (
+    CLAIM,
+    RECORD,
+    discard_partial,
+    not_ours,
+    partial_folder,
+    remove_leftover,
+    replace_folder,
+    require_ours,
 )
+from codekiln.shards.store import (
+    OUTPUT_MARK,
+    disk_errors,
+    hash_file,
+    hash_json,
+    read_json,
+    write_bytes,
+    write_json,
+)
+
 #: Files that tell of one execution (timings, host) and so are no part of an output's hash.
-UNHASHED = frozenset({RECORD, "run.json", "claim.json"})
+UNHASHED = frozenset({RECORD, "run.json", CLAIM})
 
 
 @dataclass(frozen=True)
@@ -90,31 +85,52 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The stage.json of a folder.
 
     Raises:
-        RunError: it is missing or broken.
+        RunError: it is missing or no JSON.
+        UserError: it is not what codekiln writes.
     """
     record: Any = read_json(folder / RECORD)
-    shape = {"key": str, "output_hash": str, "files": dict, "seconds": float | int}
-    if not isinstance(record, dict) or any(
-        not isinstance(record.get(key), kind) for key, kind in shape.items()
+    shape = {
+        "stage": str,
+        "key": str,
+        "config": dict,
+        "files": dict,
+        "output_hash": str,
+        "seconds": float | int,
+    }
+    if (
+        not isinstance(record, dict)
+        or any(not isinstance(record.get(key), kind) for key, kind in shape.items())
+        or not all(map(_is_entry, record["files"].values()))
     ):
-        raise RunError(f"{folder / RECORD} is not what codekiln wrote; delete {folder} and run again")
+        raise UserError(f"{folder / RECORD} is not what codekiln wrote; delete {folder} and run again")
     return record
 
 
+def _is_entry(entry: Any) -> bool:
+    """Whether a value of `files` is a size and a hash."""
+    return isinstance(entry, list) and len(entry) == 2 and type(entry[0]) is int and isinstance(entry[1], str)
+
+
 def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
-    """Bring a stage's output in `folder` up to date; returns its record, with `cached`."""
+    """Bring a stage's output in `folder` up to date; returns its record, with `cached`.
+
+    Raises:
+        UserError: codekiln has not made what stands there, or in `folder`.partial.
+    """
     title = title or stage.name
     record = finished(folder, stage)
     if record is not None:
-        shutil.rmtree(folder.with_name(folder.name + ".old"), ignore_errors=True)
+        remove_leftover(folder)
         say(f"{title}: up to date")
         return {**record, "cached": True}
+    require_ours(folder)
+    work = partial_folder(folder)
+    require_ours(work)
     say(title)
     begun = time.monotonic()
-    work = partial_folder(folder)
-    claim = work / "claim.json"
-    if work.exists() and not (claim.exists() and read_json(claim) == stage.key):
-        shutil.rmtree(work)
+    claim = work / CLAIM
+    if not (claim.exists() and read_json(claim) == stage.key):
+        discard_partial(folder)
     with disk_errors(work):
         work.mkdir(parents=True, exist_ok=True)
     write_json(claim, stage.key)
@@ -144,11 +160,6 @@ def bring(folder: Path, stage: Stage, title: str = "") -> dict[str, Any]:
     return {**made, "cached": False}
 
 
-def partial_folder(folder: Path) -> Path:
-    """Where a stage works before its folder is whole."""
-    return folder.with_name(folder.name + ".partial")
-
-
 def output_hash(folder: Path) -> str:
     """Content hash of a finished stage's output.
 
@@ -172,21 +183,18 @@ def folder_files(folder: Path) -> dict[str, tuple[int, str]]:
 
 
 @contextmanager
-def locked(folder: Path, sources: Sequence[str] = ()) -> Iterator[None]:
+def locked(
+    folder: Path, stages: Sequence[str], shown: Sequence[str] = (), sources: Sequence[str] = ()
+) -> Iterator[None]:
     """Hold a folder for writing; a second process that wants the same one is refused.
 
     A new folder gets a .gitignore over all that is in it, so that a run inside a repository is no part of its code.
-
-    Args:
-        sources: paths that are read; the folder may lie in one of them, but not hold one.
-
-    Raises:
-        UserError: the path is a file, holds a source or somebody else's files, or another process works there.
+    Arguments and errors are those of `check_folder`; another process at work there is a UserError as well.
     """
-    _check_folder(folder, sources)
+    check_folder(folder, stages, shown, sources)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        lock = os.open(folder / OUTPUT_MARK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -198,29 +206,43 @@ def locked(folder: Path, sources: Sequence[str] = ()) -> Iterator[None]:
         os.ftruncate(lock, 0)
         with disk_errors(folder):
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        if os.listdir(folder) == [LOCK]:
+        if os.listdir(folder) == [OUTPUT_MARK]:
             write_bytes(folder / ".gitignore", b"*\n")
         yield
     finally:
         os.close(lock)
 
 
-def _check_folder(folder: Path, sources: Sequence[str]) -> None:
+def check_folder(
+    folder: Path, stages: Sequence[str], shown: Sequence[str] = (), sources: Sequence[str] = ()
+) -> None:
+    """Whether a folder may be written to, before anything is.
+
+    Args:
+        stages: folders in it that are replaced where codekiln has made them.
+        shown: plain names in it that are replaced where an earlier such command has left its stages there.
+        sources: paths that are read; the folder may lie in one of them, but not hold one.
+
+    Raises:
+        UserError: the path is a file, or holds a source, or what somebody else has made and would be replaced.
+    """
     for place in (folder, *folder.parents):
         if os.path.lexists(place):
             if not place.is_dir():
                 raise UserError(f"{place} is a file; give a folder with -o")
             break
-    place = Path(os.path.realpath(folder))
+    real = Path(os.path.realpath(folder))
     for source in sources:
-        if Path(os.path.realpath(os.path.expanduser(source))).is_relative_to(place):
+        if source and Path(os.path.realpath(os.path.expanduser(source))).is_relative_to(real):
             raise UserError(f"{folder} holds the source {source}; give a folder of its own with -o")
     with disk_errors(folder):
         names = set(os.listdir(folder)) if folder.exists() else set()
-    if LOCK not in names and (taken := sorted(names & _OWN)):
-        raise UserError(
-            f"{folder} holds {taken[0]}, which codekiln has not made and would replace; give a new folder with -o"
-        )
+    begun = OUTPUT_MARK in names and any(name.partition("/")[0] in names for name in stages)
+    if not begun and (taken := sorted(names.intersection(shown))):
+        raise not_ours(folder / taken[0])
+    for name in stages:
+        require_ours(folder / name)
+        require_ours(partial_folder(folder / name))
 
 
 def publish(source: Path, target: Path) -> None:

@@ -43,7 +43,7 @@ def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
     config, seed = recipe.sources, recipe.seed
     return Stage(
         "sources",
-        1,
+        2,
         # What is read counts by its content, not by where it lies.
         {**config.model_dump(mode="json", exclude={"paths"}), "seed": seed},
         {"code": fingerprint(config)},
@@ -56,7 +56,7 @@ def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
     config, seed = recipe.corpus, recipe.seed
     return Stage(
         "corpus",
-        1,
+        2,
         {**config.model_dump(mode="json"), "seed": seed},
         {"sources": output_hash(sources)},
         lambda work: build_corpus(work, sources, config, seed=seed, executor=executor),

@@ -9,7 +9,6 @@ any number of workers, because a shard's name and content depend on its task alo
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,14 @@ import pyarrow.compute as pc
 from codekiln.errors import RunError
 from codekiln.progress import Progress
 from codekiln.shards.executors import Executor, LocalExecutor
+from codekiln.shards.folders import (
+    CLAIM,
+    discard_partial,
+    partial_folder,
+    remove_leftover,
+    replace_folder,
+    require_ours,
+)
 from codekiln.shards.store import (
     MANIFEST,
     Dataset,
@@ -75,19 +82,21 @@ def build(
     """Make one shard a task and return the finished dataset; what already stands is not made twice.
 
     Args:
-        out: folder of the dataset; replaced when it holds the output of another key.
+        out: folder of the dataset; replaced when it holds codekiln's output of another key.
         function: task -> table, or (table, counters); picklable when the executor has several workers.
         tasks: one element a shard, in shard order.
         unit: what the progress line counts.
         sizes: how many units each task holds; one each when left out.
 
     Raises:
+        UserError: `out` or its `.partial` holds something that codekiln has not made.
         RunError: the disk is full, a worker died, or the folder cannot be written.
     """
+    require_ours(out)
     if holds(out, stage):
+        remove_leftover(out)
         return Dataset.open(out)
-    work = out.with_name(out.name + ".partial")
-    _claim(work, stage)
+    work = _claim(out, stage)
     if holds(work, stage):
         return _finish(work, out)
     infos: dict[int, ShardInfo] = {}
@@ -146,10 +155,11 @@ def regroup(
     The partition of a row is a hash of its key modulo `partitions`, so it depends on neither the number of
     input shards nor the executor.
     """
+    require_ours(out)
     if holds(out, stage):
+        remove_leftover(out)
         return Dataset.open(out)
-    work = out.with_name(out.name + ".partial")
-    _claim(work, stage)
+    work = _claim(out, stage)
     shuffle = work / "shuffle"
     shuffle.mkdir(exist_ok=True)
     split = partial(_split_one, shuffle, key, partitions)
@@ -162,17 +172,6 @@ def regroup(
     return build(out, stage, schema, gather, list(range(partitions)), executor=executor)
 
 
-def replace_folder(new: Path, out: Path) -> None:
-    """Put a finished folder in place of an older one of the same name."""
-    old = out.with_name(out.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    with disk_errors(out):
-        if out.exists():
-            os.replace(out, old)
-        os.replace(new, out)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def holds(folder: Path, stage: Stage) -> bool:
     """Whether a folder holds the finished dataset of a stage: its manifest names all that the key is made of."""
     if not (folder / MANIFEST).exists():
@@ -182,23 +181,26 @@ def holds(folder: Path, stage: Stage) -> bool:
 
 
 def _finish(work: Path, out: Path) -> Dataset:
-    for record in [*work.glob("part-*.json"), work / "claim.json"]:
+    for record in [*work.glob("part-*.json"), work / CLAIM]:
         record.unlink(missing_ok=True)
     shutil.rmtree(work / "shuffle", ignore_errors=True)
     replace_folder(work, out)
     return Dataset.open(out)
 
 
-def _claim(work: Path, stage: Stage) -> None:
-    """Open the work folder for a stage; leftovers of another key are thrown away."""
+def _claim(out: Path, stage: Stage) -> Path:
+    """Open the work folder of a dataset for a stage; leftovers of another key are thrown away."""
+    work = partial_folder(out)
+    require_ours(work)
     if holds(work, stage):
-        return
-    mark = work / "claim.json"
-    if work.exists() and ((work / MANIFEST).exists() or not mark.exists() or read_json(mark) != stage.key):
-        shutil.rmtree(work)
+        return work
+    mark = work / CLAIM
+    if (work / MANIFEST).exists() or not mark.exists() or read_json(mark) != stage.key:
+        discard_partial(out)
     with disk_errors(work):
         work.mkdir(parents=True, exist_ok=True)
     write_json(mark, stage.key)
+    return work
 
 
 def _make_shard(

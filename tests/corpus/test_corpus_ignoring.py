@@ -1,0 +1,110 @@
+"""The rules of ignore files, against git itself."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from corpus_kit import git, write
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from codekiln.corpus import ignoring, walking
+
+
+def ignored(lines, path):
+    rules = ignoring.parse(lines if isinstance(lines, bytes) else lines.encode())
+    return ignoring.verdict(rules, path.rstrip("/"), path.endswith("/"))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("*.py", "a.py", True), ("*.py", "d/a.py", True), ("/*.py", "d/a.py", None), ("d/*.py", "d/a.py", True),
+        ("d/*.py", "d/e/a.py", None), ("logs/", "logs/", True), ("logs/", "logs", None), ("a\\*b", "a*b", True),
+        ("a\\*b", "axb", None), ("**/x", "x", True), ("**/x", "a/b/x", True), ("a/**/b", "a/b", True),
+        ("a/**/b", "a/x/y/b", True), ("a/**", "a/x/y", True), ("a/**", "a", None), ("[!a-c].py", "d.py", True),
+        ("[!a-c].py", "b.py", None), ("[]-]x", "]x", True), ("[[:digit:]]", "7", True), ("[a", "[a", None),
+        ("a ", "a", True), ("a\\ ", "a ", True), ("\\#x", "#x", True), ("\\!x", "!x", True), ("# x", "# x", None),
+        ("x\n!x", "x", False), ("!x\nx", "x", True), ("x\r\n", "x", True), ("a?c", "a/c", None), ("d/a?c", "d/abc", True),
+        ("\ufeffx", "x", True), ("a\\", "a\\", None), ("a/[b/]c", "a//c", None), ("***", "x", True), ("/", "x", None),
+        ("é?", "éa", True), ("a**c/d", "abbc/d", True), ("a**c/d", "ab/bc/d", None), ("**/a/**/b/*c", "x/a/a/b/b/xc", True),
+    ],
+)  # fmt: skip
+def test_what_a_pattern_matches(pattern, path, expected):
+    assert ignored(pattern, path) is expected
+
+
+_LINE = st.lists(
+    st.sampled_from(["*", "**", "/", "**/", "/**", "/**/", "?", "a", "b", "ab", ".py", "[ab]", "[!a]", "[^/b]", "\\a",
+                     "[a-c]", "[[:alpha:]]", "[", "\\", "!", "#", " ", "a/b", "\\*", "[]a]", "[\\]]", "-", "[a-]"]),
+    min_size=1, max_size=6,
+).map("".join)  # fmt: skip
+_PATH = st.lists(
+    st.lists(st.sampled_from(["a", "b", "ab", ".py", "*", "!", "#", "-", "]"]), min_size=1, max_size=3).map("".join),
+    min_size=1, max_size=4,
+).map("/".join)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ignore")
+    git(folder, "init", "-q")
+    git(folder, "config", "core.excludesFile", os.devnull)
+    return folder
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    lines=st.lists(_LINE, min_size=1, max_size=3), paths=st.lists(_PATH, min_size=1, max_size=12, unique=True)
+)
+def test_the_verdict_is_that_of_git(empty, lines, paths):
+    # Stars next to a letter in a path pattern: releases of git disagree with each other and with its manual.
+    assume(not any("/" in line and re.search(r"[^/*!]\*\*|\*\*[^/*]", line) for line in lines))
+    (empty / ".gitignore").write_text("\n".join(lines))
+    rules = ignoring.parse((empty / ".gitignore").read_bytes())
+    done = subprocess.run(
+        ["git", "check-ignore", "-z", "-v", "-n", "--stdin", "--no-index"],
+        cwd=empty, input="\0".join(paths).encode(), capture_output=True, check=False,
+    )  # fmt: skip
+    fields = done.stdout.decode().split("\0")[:-1]
+    for number, path in enumerate(paths):
+        pattern = fields[4 * number + 2]
+        expected = None if not fields[4 * number] else not pattern.startswith("!")
+        folders = [path[: place.start()] for place in re.finditer("/", path)]
+        found = any(ignoring.verdict(rules, folder, True) for folder in folders)  # all in one is ignored too
+        assert (found or bool(ignoring.verdict(rules, path, False))) == bool(expected), (
+            lines,
+            path,
+            expected,
+        )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("*a" * 9 + "*b", "a" * 60), ("*a" * 100 + "*b", "a" * 255), ("**/a/" * 50 + "b", "a/" * 100 + "c"),
+        ("*/" * 50 + "*a*a*a*b", "a/" * 100 + "a" * 200), ("*?" * 100 + "b", "a" * 255),
+        ("**/*a*a*a/" * 40 + "b", "aaaaaaaaaaaaaa/" * 60 + "c"), ("*[ab]" * 60 + "c", "ab" * 127),
+    ],
+)  # fmt: skip
+def test_no_pattern_takes_long(pattern, path):
+    start = time.perf_counter()
+    assert ignored(pattern, path) is None
+    assert time.perf_counter() - start < 1.0
+
+
+@given(st.binary(max_size=80), _PATH)
+def test_any_bytes_are_rules(data, path):
+    assert ignored(data, path) in (None, True, False)
+
+
+@pytest.mark.parametrize("data", [b"x\n" * 10_001, b"#" * 300_000])
+def test_an_ignore_file_that_is_too_large_closes_its_folder(tmp_path, data):
+    write(tmp_path, {"d/.gitignore": data, "d/a.py": "a = 1\n", "b.py": "b = 1\n"})
+    found, _ = walking.walk(tmp_path)
+    assert [path for path, _ in found.files] == ["b.py"]
+    assert found.skipped == [("d/", "its .gitignore: too many rules")]
