@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,28 @@ def start(log: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
+
+
+def wait_for(
+    pattern: str,
+    folder: Path,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    over: Callable[[], bool] = lambda: False,
+) -> None:
+    """Wait until the process has made a path that fits (what stood before its start does not count), or it is over."""
+    begun, limit = time.time_ns(), time.monotonic() + 300
+    while not over() and not any(_changed(path) > begun for path in folder.glob(pattern)):
+        assert process.poll() is None, f"ended before {pattern}: {log.read_text()}"
+        assert time.monotonic() < limit, f"never came to {pattern}: {log.read_text()}"
+        time.sleep(0.002)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_ctime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

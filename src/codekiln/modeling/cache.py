@@ -29,7 +29,7 @@ def cache_root() -> Path:
     """The root of the cache; it need not exist."""
     own = os.environ.get("CODEKILN_CACHE")
     if own:
-        return Path(own).expanduser()
+        return Path(os.path.expanduser(own))
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "codekiln"
 

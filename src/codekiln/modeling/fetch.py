@@ -77,7 +77,7 @@ def locate(name: str) -> tuple[Source, Path] | None:
 
 def check_name(name_or_path: str) -> None:
     """Refuse what is neither a path nor a catalogue name (UserError), before any work is done for it."""
-    if not Path(name_or_path).expanduser().exists():
+    if not Path(os.path.expanduser(name_or_path)).exists():
         find(name_or_path)
 
 
@@ -91,7 +91,7 @@ def fetch(name: str, *, force: bool = False) -> Checkpoint:
 
 
 def _local(given: str) -> Checkpoint | None:
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     if path.is_dir():
         if not is_checkpoint(path):
             if given.lower() in CATALOGUE:

@@ -21,6 +21,7 @@ from codekiln.errors import RunError
 def _start_worker() -> None:
     """A worker leaves Ctrl-C to the main process, which ends the pool, and ends itself when that one is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -33,19 +34,29 @@ def _end_with(parent: BaseProcess) -> None:
     os._exit(1)
 
 
+_HELD = {signal.SIGINT, signal.SIGTERM}
+
+
 @contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Hold back Ctrl-C while workers are started, so that none is interrupted before it has learnt to ignore it."""
+def _signals_held() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM while workers are started: one that is left half-started complains aloud."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    # Started by the first worker otherwise; its start would let Ctrl-C through again.
+    # Started by the first worker otherwise; its start would let the signals through again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    heard: list[int] = []
+    # The mask is for the workers, which inherit it; another thread of this process (Arrow's) still hears the signal.
+    handlers = {number: signal.signal(number, lambda caught, _: heard.append(caught)) for number in _HELD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for caught in sorted(set(heard)):
+            signal.raise_signal(caught)
 
 
 class Executor(Protocol):
@@ -72,7 +83,7 @@ class LocalExecutor:
         # "spawn": a fork would copy the locks of threads that torch or Arrow have started.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(self.workers, len(tasks)), context, initializer=_start_worker) as pool:
-            with _ctrl_c_held():
+            with _signals_held():
                 futures = {pool.submit(function, task): number for number, task in enumerate(tasks)}
             try:
                 for future in as_completed(futures):
