@@ -49,6 +49,7 @@ def test_signals_stop_training_at_a_checkpoint(recipe: Path, tmp_path: Path) -> 
             kill_group(process)
         said = log.read_text()
         assert said.splitlines()[-1] == f"codekiln: {word}; run the same command again to go on"
+        assert "stopping with a checkpoint after this step; once more to stop now" in said
         assert "Traceback" not in said
         states = [path.name for path in partial.glob("state-*")]
         assert len(states) == 1

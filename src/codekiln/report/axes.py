@@ -24,8 +24,10 @@ class Scale:
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round values (steps of 1, 2 or 5 times a power of ten) that span low..high with about so many steps."""
-    if not high - low > 1e-9 * max(abs(low), abs(high)):
-        margin = abs(low) / 2 or 1.0
+    # Below 1e-290 the steps would be subnormal: a span as good as none.
+    if not high - low > max(1e-9 * max(abs(low), abs(high)), 1e-290):
+        margin = max(abs(low), abs(high)) / 2
+        margin = margin if margin > 1e-290 else 1.0
         low, high = low - margin, high + margin
     rough = (high - low) / max(about, 1)
     exponent = math.floor(math.log10(rough))
