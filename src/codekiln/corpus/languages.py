@@ -7,13 +7,18 @@ unknown or that of several languages; the extension; and patterns over the conte
 
 from __future__ import annotations
 
+import json
 import re
 
-from codekiln.corpus.language_rules import RULES, SEEN
+from codekiln.corpus.language_rules import RULES, SEEN, UNNAMED
 from codekiln.corpus.language_table import EXTENSIONS, INTERPRETERS, NAMES
 
 #: The report's 92 names, in order.
 LANGUAGES: tuple[str, ...] = tuple(EXTENSIONS)
+#: Last extensions that say nothing of what is in the file, the one before them does.
+_WRAPPERS = frozenset("in tmpl template dist example sample default".split())
+_CODES = frozenset("ar cs da de en es fr he hu it ja ko nl pl pt ru sv tr uk zh".split())
+_TRANSLATED = {"html": _CODES, "htm": _CODES, "md": _CODES, "rst": _CODES}
 #: Characters at both ends of a file where mode lines and started interpreters are looked for.
 _HEAD = 1_000
 
@@ -69,8 +74,13 @@ def _name(path: str) -> str:
 
 
 def _extension(name: str) -> str:
-    """The extension that counts, lower case: the longest that the tables know, or else the last."""
+    """The extension that counts, lower case: the longest that the tables know, or else the last.
+
+    A template or a translation counts as what it is one of: `config.json.example`, `index.html.fr`.
+    """
     parts = name.lower().split(".")
+    if len(parts) > 2 and parts[-1] in _WRAPPERS | (_TRANSLATED.get(parts[-2]) or frozenset()):
+        parts.pop()
     if len(parts) > 2 and ".".join(parts[-2:]) in _BY_EXTENSION:
         return ".".join(parts[-2:])
     return parts[-1] if len(parts) > 1 else ""
@@ -143,7 +153,7 @@ def detect(path: str, text: str) -> str | None:
     extension = _extension(_name(path))
     rules = RULES.get(extension)
     if rules is None and extension and not text.startswith("#!"):
-        return None
+        return _by_content(text)
     found = by_mode_line(text) or by_shebang(text)
     # An extension that says nothing by itself leaves the word to the interpreter, any other one has to agree.
     if rules is None or (found and (not rules[-1][0] or any(found == language for language, _ in rules))):
@@ -151,4 +161,18 @@ def detect(path: str, text: str) -> str | None:
     for other, pattern in rules:
         if pattern is None or pattern.search(text, 0, SEEN):
             return other or None
+    return None
+
+
+def _by_content(text: str) -> str | None:
+    for language, pattern in UNNAMED:
+        if pattern.match(text):
+            return language
+    start = text[:_HEAD].lstrip("\ufeff \t\r\n")
+    if start[:1] in ("{", "["):
+        try:
+            value = json.loads(text.lstrip("\ufeff"))
+        except (ValueError, RecursionError):
+            return None
+        return "json" if value else None
     return None
