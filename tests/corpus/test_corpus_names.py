@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codekiln.corpus import languages, licenses, names
+from codekiln.corpus.language_rules import RULES
+from codekiln.corpus.language_table import EXTENSIONS
 
 MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy ... without restriction"
 BSD = (
@@ -26,9 +29,15 @@ ORDINARY = "a.js min.js x_pb.py lock.py clock.json block.yaml generated.py maps.
 
 def test_the_92_names():
     assert len(languages.LANGUAGES) == len(set(languages.LANGUAGES)) == 92
-    extensions = [e for words in languages.EXTENSIONS.values() for e in words.split()]
-    assert len(extensions) == len(set(extensions))
-    assert all(languages.by_name(f"x.{e}") for e in extensions)
+    owners = Counter(e for words in EXTENSIONS.values() for e in words.split())
+    for extension, count in owners.items():
+        # An extension of several languages has rules that tell them apart.
+        assert languages.by_name(f"x.{extension}") or extension in RULES
+        assert count == 1 or extension in RULES, extension
+    for extension, rules in RULES.items():
+        assert rules[-1][1] is None, f"{extension}: the last rule has no pattern"
+        assert all(pattern is not None for _, pattern in rules[:-1])
+        assert {language for language, _ in rules} <= {*languages.LANGUAGES, ""}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,22 @@ def test_the_92_names():
         ("run", "#!/bin/csh\n", "tcsh"),
         ("run", "plain words\n", None),
         ("run", "#!\n", None),
-        ("data.unknown", "#!/bin/sh\n", None),
+        ("data.unknown", "#!/bin/sh\n", "shell"),
+        ("data.unknown", "words\n", None),
+        ("data.unknown", '{"a": [1, 2]}\n', "json"),
+        ("data.unknown", "{ no json\n", None),
+        ("config.json.example", "{}\n", "json"),
+        ("index.html.fr", "<p>\n", "html"),
+        ("x.inc", "<?php echo 1;\n", "php"),
+        ("x.inc", "procedure Foo;\nbegin\n  x := 1;\nend;\n", "pascal"),
+        ("x.inc", "words\n", None),
+        ("x.ts", "#!/usr/bin/env node\nlet a = 1\n", "typescript"),
+        ("x.cgi", "#!/usr/bin/perl\n", "perl"),
+        ("run", "#!/bin/sh\nexec scala $0\n!#\n", "scala"),
+        ("run", "# -*- mode: ruby -*-\n", "ruby"),
+        ("run", "words\n# vim: set ft=python :\n", "python"),
+        ("x.py", "# vim: ft=ruby\n", "python"),
+        (".cshrc", "", "tcsh"),
     ],
 )
 def test_detection(path, text, language):

@@ -35,46 +35,73 @@ _CPP_HEADER = (
 
 _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     "al": [
-        ("", r"(?i)^\W{0,3}(?:codeunit|page|table|report|enum|query|xmlport|interface|permissionset)\w* (?:\d|\")"),
+        (
+            "",
+            r"(?i)^\W{0,3}(?:codeunit|page|table|report|enum|query|xmlport|interface|permissionset)\w* (?:\d|\")",
+        ),
         ("perl", None),
     ],
     "app": [("erlang", r"^\{\s*'?application'?\s*,"), ("", None)],
     "bas": [
         ("visual-basic", r"^\W{0,3}Attribute VB_"),
-        ("", r"\A\s*\d|B4\w=true|(?i:^[ \t]*(?:#include|#define|#lang|#if|declare sub|defint|rem |print |cls\b|dim shared))"),
-        ("visual-basic", r"(?i)^[ \t]*(?:(?:public|private|friend) |option explicit|(?:end )?(?:sub|function)\b)"),
+        (
+            "",
+            r"\A\s*\d|B4\w=true|(?i:^[ \t]*(?:#include|#define|#lang|#if|declare sub|defint|rem |print |cls\b|dim shared))",
+        ),
+        (
+            "visual-basic",
+            r"(?i)^[ \t]*(?:(?:public|private|friend) |option explicit|(?:end )?(?:sub|function)\b)",
+        ),
         ("", None),
     ],
     "bb": [("clojure", r"^[ \t]*\((?:ns|def\w*|let|require|println)\b|^#!.*\bbb\b"), ("", None)],
     "boot": [("clojure", None)],
     "cake": [
-        ("coffeescript", r"^[ \t]*(?:task|option) ['\"]|^\{?\w[\w, ]{0,100}\}?[ \t]{0,9}=[ \t]{0,9}require\b|->[ \t]{0,9}$"),
+        (
+            "coffeescript",
+            r"^[ \t]*(?:task|option) ['\"]|^\{?\w[\w, ]{0,100}\}?[ \t]{0,9}=[ \t]{0,9}require\b|->[ \t]{0,9}$",
+        ),
         ("c#", None),
     ],
     "cgi": [("", None)],
-    "cl": [("common-lisp", r"(?i)^[ \t]*\((?:def\w+|in-package|declaim|let|use-package|load)\b|^;;"), ("", None)],
+    "cl": [
+        ("common-lisp", r"(?i)^[ \t]*\((?:def\w+|in-package|declaim|let|use-package|load)\b|^;;"),
+        ("", None),
+    ],
     "cls": [
         ("visual-basic", _VB_FORM),
-        ("tex", r"^[ \t]*\\(?:NeedsTeXFormat|ProvidesClass|LoadClass|DeclareOption|newcommand|def|RequirePackage)\b"),
+        (
+            "tex",
+            r"^[ \t]*\\(?:NeedsTeXFormat|ProvidesClass|LoadClass|DeclareOption|newcommand|def|RequirePackage)\b",
+        ),
         ("", None),
     ],
     "cp": [("c++", r"^[ \t]*(?:#\s*(?:include|define|if)|//|class |namespace |template)"), ("", None)],
     "cs": [("smalltalk", r"^!|![\w ]+ methodsFor: "), ("c#", None)],
     "d": [
-        ("", r"^(?:module [\w.]+;|import [\w.]+|[ \t]*unittest\b|#pragma D |(?:\w+:){3}\w+|BEGIN\b|(?:tick|profile)-)"),
+        (
+            "",
+            r"^(?:module [\w.]+;|import [\w.]+|[ \t]*unittest\b|#pragma D |(?:\w+:){3}\w+|BEGIN\b|(?:tick|profile)-)",
+        ),
         ("makefile", r"^[^\s#:=][^\n#:=]*:(?![:=])(?:[^\n;{]*)$"),
         ("", None),
     ],
     "ec": [("c", r"(?i)^[ \t]*(?:exec sql|\$include|\$ifdef|#[ \t]*include)"), ("", None)],
     "es": [("erlang", r"^[ \t]*%%|^-module\(|^main\(.*->|\A#!.*escript"), ("javascript", None)],
     "eslintrc": [("json", r"\A\s*(?:\{|//|/\*)"), ("yaml", None)],
-    "ex": [("", r"^(?:include [\w/]+\.e\b|with trace|without warning|(?:global )?procedure |constant \w+ =)"), ("elixir", None)],
+    "ex": [
+        ("", r"^(?:include [\w/]+\.e\b|with trace|without warning|(?:global )?procedure |constant \w+ =)"),
+        ("elixir", None),
+    ],
     "exp": [("tcl", r"\A#!|^[ \t]*(?:set|proc|spawn|expect|send|if|puts|package|global)\b"), ("", None)],
     "f": [("", _FORTH + r"|\bflowop\b"), ("fortran", None)],
     "fcgi": [("php", r"<\?php"), ("", None)],
     "for": [("", _FORTH), ("fortran", None)],
     "fpp": [
-        ("", r"^[ \t]*(?:(?:active|passive|queued) component|(?:module|topology|struct|enum|port) \w+ \{|instance \w+:)"),
+        (
+            "",
+            r"^[ \t]*(?:(?:active|passive|queued) component|(?:module|topology|struct|enum|port) \w+ \{|instance \w+:)",
+        ),
         ("fortran", None),
     ],
     "frag": [
@@ -85,7 +112,10 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     ],
     "frm": [("visual-basic", _VB_FORM), ("", None)],
     "fs": [
-        ("glsl", r"^[ \t]*(?:#version|precision \w+ \w+;|uniform |varying |attribute |void main\s*\(|(?:in|out) \w+ \w+;|vec[234] )"),
+        (
+            "glsl",
+            r"^[ \t]*(?:#version|precision \w+ \w+;|uniform |varying |attribute |void main\s*\(|(?:in|out) \w+ \w+;|vec[234] )",
+        ),
         ("f#", r"^[ \t]*(?:#light|#nowarn|#if|open \w|let |module [\w.]+|namespace |type \w|\[<|\(\*|///)"),
         ("", _FORTH + r"|#pragma\s+(?:rs|version)|__attribute__|#include"),
         ("f#", None),
@@ -105,11 +135,20 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     "ice": [("json", r"\A\s*[{\[]"), ("", None)],
     "inc": [
         ("php", r"<\?(?:php|=|\s)"),
-        ("", r"^(?:stock|native|forward) |^#pragma (?:semicolon|tabsize)|^#(?:declare|local|macro) |^(?:inherit|require) |^[A-Z_]+(?:_\w+)? [?+:]?= \"|^\w+ = \"|^do_\w+\(\)"),
+        (
+            "",
+            r"^(?:stock|native|forward) |^#pragma (?:semicolon|tabsize)|^#(?:declare|local|macro) |^(?:inherit|require) |^[A-Z_]+(?:_\w+)? [?+:]?= \"|^\w+ = \"|^do_\w+\(\)",
+        ),
         ("html", r"\A\s*<(?:!|/?[a-zA-Z])"),
-        ("sql", r"(?i)^[ \t]*(?:create (?:table|procedure|function|index|view)|select .* from|insert into|alter table|drop \w+|delimiter )"),
+        (
+            "sql",
+            r"(?i)^[ \t]*(?:create (?:table|procedure|function|index|view)|select .* from|insert into|alter table|drop \w+|delimiter )",
+        ),
         ("pascal", _PASCAL),
-        ("c++", r"^[ \t]*(?:#\s*(?:include|define|ifn?def|pragma|undef)|//|template\s*<|namespace |static |typedef )|\w::\w"),
+        (
+            "c++",
+            r"^[ \t]*(?:#\s*(?:include|define|ifn?def|pragma|undef)|//|template\s*<|namespace |static |typedef )|\w::\w",
+        ),
         ("assembly", _ASSEMBLY),
         ("", None),
     ],
@@ -122,8 +161,14 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     "lsp": [("", r"\A#!.*newlisp|^\(define |^\(context "), ("common-lisp", None)],
     "m": [
         ("", r"^[ \t]*(?:#(?:import|include)\b|@(?:interface|implementation|protocol|class|import|end)\b)"),
-        ("", r"^:- (?:module|interface|import_module)|^implement \w+;|^\w[\w%]*(?:\([\w,]*\))?[ \t]+;|^[ \t]+;;? |^: \w+ \("),
-        ("mathematica", r"^\(\*|\*\)\s*$|^[ \t]*\w+::\w+\s*=|^[^\n%\[]{0,80}\w\[[^\n\]]{0,100}_[^\n\]]{0,100}\][ \t]*:?=|^(?:BeginPackage|Begin|Needs|Get)\["),
+        (
+            "",
+            r"^:- (?:module|interface|import_module)|^implement \w+;|^\w[\w%]*(?:\([\w,]*\))?[ \t]+;|^[ \t]+;;? |^: \w+ \(",
+        ),
+        (
+            "mathematica",
+            r"^\(\*|\*\)\s*$|^[ \t]*\w+::\w+\s*=|^[^\n%\[]{0,80}\w\[[^\n\]]{0,100}_[^\n\]]{0,100}\][ \t]*:?=|^(?:BeginPackage|Begin|Needs|Get)\[",
+        ),
         ("", r"^/[/*]"),
         ("matlab", None),
     ],
@@ -131,7 +176,10 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     "md": [("", r"^\(define_(?:insn|expand|attr|predicate|constants)|^;;"), ("markdown", None)],
     "mir": [("yaml", r"\A---|^[\w]+:"), ("", None)],
     "ml": [
-        ("standard-ml", r"^[ \t]*(?:fun \w|(?:structure|signature) \w+ *[=:]|functor \w+ *\(|datatype [\w' ]+=|infixr? \d|val \w+ = fn\b)"),
+        (
+            "standard-ml",
+            r"^[ \t]*(?:fun [\w'(][^\n=>]{0,200}=|(?:structure|signature) \w+ *[=:]|functor \w+ *\(|datatype [\w' ]+=|infixr? \d|val \w+ = fn\b)",
+        ),
         ("ocaml", None),
     ],
     "mm": [("", _XML + r"|^<"), ("objectc++", None)],
@@ -158,17 +206,29 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     ],
     "r": [("", r"(?i)\A\s*(?:red|rebol)\b|^[ \t]*rebol \[|^#include|^resource '"), ("r", None)],
     "rd": [("r", r"^[ \t]*\\(?:name|title|usage|alias|docType)\{|<-"), ("", None)],
-    "re": [("c++", r"^[ \t]*(?:#\s*(?:include|define|ifn?def|if)|namespace |using |template)|/\*!re2c"), ("", None)],
+    "re": [
+        ("c++", r"^[ \t]*(?:#\s*(?:include|define|ifn?def|if)|namespace |using |template)|/\*!re2c"),
+        ("", None),
+    ],
     "releaserc": [("json", r"\A\s*[{\[]"), ("yaml", None)],
-    "rpy": [("", r"^[ \t]*(?:label \w+\s*:|define |init(?: python)?\s*:|screen |image |\$ |transform )"), ("python", None)],
+    "rpy": [
+        ("", r"^[ \t]*(?:label \w+\s*:|define |init(?: python)?\s*:|screen |image |\$ |transform )"),
+        ("python", None),
+    ],
     "rs": [("", _XML + r"|^#include|^#pragma\s+(?:rs|version)|__attribute__"), ("rust", None)],
     "sc": [
-        ("", r"\bSynth(?:Def)?\b|\^(?:this|super)\.|^[ \t]*\+ \w+ \{|^[ \t]*~\w+\s*=|^[ \t]*\*\w+ \{|\bPbind\b|\{\s*\|[\w, =]+\||\bclassvar\b|\.ar\("),
+        (
+            "",
+            r"\bSynth(?:Def)?\b|\^(?:this|super)\.|^[ \t]*\+ \w+ \{|^[ \t]*~\w+\s*=|^[ \t]*\*\w+ \{|\bPbind\b|\{\s*\|[\w, =]+\||\bclassvar\b|\.ar\(",
+        ),
         ("scala", None),
     ],
     "scd": [("markdown", r"\A[\w-]+\(\d\)"), ("", None)],
     "sch": [("", _XML + r"|\AEESchema|\A\(kicad|\Av 20\d\d"), ("scheme", None)],
-    "scm": [("", r"^[^\n;\"]*\)\s*@[\w.]+|^[ \t]*\(#(?:eq|match|any-of|set|lua-match)[?!]|^; inherits"), ("scheme", None)],
+    "scm": [
+        ("", r"^[^\n;\"]*\)\s*@[\w.]+|^[ \t]*\(#(?:eq|match|any-of|set|lua-match)[?!]|^; inherits"),
+        ("scheme", None),
+    ],
     "shader": [("", r"^[ \t]*(?i:shader) \""), ("glsl", None)],
     "sig": [("", r"\A-----BEGIN"), ("standard-ml", None)],
     "sls": [("", r"^\{%|^[\w./-]+:[ \t]*$|^[ \t]+- "), ("scheme", None)],
@@ -179,10 +239,17 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
         ("ruby", r"^[ \t]*(?:require|describe|context|it) |\bdo\s*$|^end\b"),
         ("", None),
     ],
-    "st": [("", r"\$\w[\w.()]*\$|^\w+\([\w, ]*\) ::=|<\w+(?:\.\w+|:\{|\(\))|^(?:group|delimiters|template) "), ("smalltalk", None)],
+    "st": [
+        ("", r"\$\w[\w.()]*\$|^\w+\([\w, ]*\) ::=|<\w+(?:\.\w+|:\{|\(\))|^(?:group|delimiters|template) "),
+        ("smalltalk", None),
+    ],
     "syntax": [("yaml", r"\A(?:%YAML|---)|^\w+:"), ("", None)],
     "t": [
-        ("", _RAKU + r"|^[ \t]*(?:terra \w|local \w+\s*=|% |var \w+ : |put \"|end (?:if|loop|for)\b|import C\b)"),
+        (
+            "",
+            _RAKU
+            + r"|^[ \t]*(?:terra \w|local \w+\s*=|% |var \w+ : |put \"|end (?:if|loop|for)\b|import C\b)",
+        ),
         ("perl", None),
     ],
     "tact": [("json", r"\A\s*[{\[]"), ("", None)],
@@ -190,7 +257,10 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
     "trigger": [("shell", r"\A#!|^[ \t]*(?:if \[|fi\b|export )"), ("", None)],
     "ts": [("", r"\A\W{0,3}(?:<\?xml|<!DOCTYPE TS|<TS\b)"), ("typescript", None)],
     "v": [
-        ("", r"^[ \t]*(?:Require |From \w+ Require|Proof\b|Qed\.|Theorem |Lemma |Definition |Inductive |Fixpoint |Section \w+\.|Module \w+)"),
+        (
+            "",
+            r"^[ \t]*(?:Require |From \w+ Require|Proof\b|Qed\.|Theorem |Lemma |Definition |Inductive |Fixpoint |Section \w+\.|Module \w+)",
+        ),
         ("", r"^(?:pub )?fn [\w(]|^import \w+(?:\.\w+)*[ \t]*$"),
         ("verilog", None),
     ],
@@ -201,11 +271,19 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
 
 #: What the content says by itself, for names that say nothing: only what can hardly be anything else.
 UNNAMED: list[tuple[str, re.Pattern[str]]] = [
-    ("html", re.compile(r"\A\W{0,3}(?:<!--[^>]{0,400}-->\s*|<\?xml[^>]{0,100}>\s*)?<(?:!doctype html|html)\b", re.IGNORECASE)),
+    (
+        "html",
+        re.compile(
+            r"\A\W{0,3}(?:<!--[^>]{0,400}-->\s*|<\?xml[^>]{0,100}>\s*)?<(?:!doctype html|html)\b",
+            re.IGNORECASE,
+        ),
+    ),
     ("php", re.compile(r"\A<\?php\s")),
 ]
 
 RULES: dict[str, list[Rule]] = {
-    extension: [(language, re.compile(pattern, re.MULTILINE) if pattern else None) for language, pattern in rules]
+    extension: [
+        (language, re.compile(pattern, re.MULTILINE) if pattern else None) for language, pattern in rules
+    ]
     for extension, rules in _PATTERNS.items()
 }

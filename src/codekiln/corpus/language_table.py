@@ -18,11 +18,11 @@ EXTENSIONS: dict[str, str] = {
     "awk": "awk gawk mawk auk nawk",
     "batchfile": "bat cmd",
     "bluespec": "bsv bs",
-    "c": "c h idc cats h.in",
+    "c": "c h idc cats",
     "c#": "cs csx cake cs.pp linq",
     "c++": "cpp cc cxx c++ hpp hh hxx h++ ipp inl tpp txx ino cppm ixx cp h inc re tcc",
     "clojure": "clj cljs cljc cljx edn boot bb cl2 cljs.hl cljscm hic",
-    "cmake": "cmake cmake.in",
+    "cmake": "cmake",
     "coffeescript": "coffee cson iced _coffee cake cjsx coffee.erb",
     "common-lisp": "lisp lsp cl asd ny l podsl sexp",
     "css": "css",
@@ -85,12 +85,12 @@ EXTENSIONS: dict[str, str] = {
         "rb rake gemspec ru podspec thor jbuilder builder rabl rbw rbi eye fcgi god mspec pluginspec "
         "prawn rbuild rbx ruby spec watchr"
     ),
-    "rust": "rs rs.in",
+    "rust": "rs",
     "sas": "sas",
     "scala": "scala sbt sc kojo",
     "scheme": "scm ss sld sls sps sch",
     "shell": (
-        "sh bash zsh ksh bats ebuild eclass command cgi fcgi pacscript sbatch sh.in slurm tmux tool "
+        "sh bash zsh ksh bats ebuild eclass command cgi fcgi pacscript sbatch slurm tmux tool "
         "trigger zsh-theme"
     ),
     "smalltalk": "st cs",
@@ -102,7 +102,7 @@ EXTENSIONS: dict[str, str] = {
     "stata": "do ado doh mata sthlp ihlp matah",
     "swift": "swift",
     "systemverilog": "sv svh vh",
-    "tcl": "tcl tk adp tm itcl itk exp sdc tcl.in xdc",
+    "tcl": "tcl tk adp tm itcl itk exp sdc xdc",
     "tcsh": "tcsh csh",
     "tex": "tex sty cls ltx dtx ins bbx cbx tikz lbx mkii mkiv mkvi",
     "thrift": "thrift",
@@ -126,8 +126,7 @@ NAMES: dict[str, str] = {
     "dockerfile": "dockerfile containerfile",
     "elixir": "mix.lock",
     "emacs-lisp": (
-        ".emacs .spacemacs .abbrev_defs .emacs.desktop .gnus .viper cask eask project.ede _emacs "
-        "abbrev_defs"
+        ".emacs .spacemacs .abbrev_defs .emacs.desktop .gnus .viper cask eask project.ede _emacs abbrev_defs"
     ),
     "erlang": "emakefile rebar.config rebar.config.lock rebar.lock",
     "groovy": "jenkinsfile",
@@ -166,10 +165,7 @@ NAMES: dict[str, str] = {
     ),
     "tcl": "owh starfield",
     "tcsh": ".cshrc .tcshrc .login cshrc tcshrc login",
-    "yaml": (
-        ".clang-format .clang-tidy .clangd citation.cff .gemrc glide.lock pixi.lock "
-        "yarn.lock"
-    ),
+    "yaml": (".clang-format .clang-tidy .clangd citation.cff .gemrc glide.lock pixi.lock yarn.lock"),
 }
 
 #: Interpreters of `#!` lines, lower case, without version numbers.

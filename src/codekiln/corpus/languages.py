@@ -16,8 +16,31 @@ from codekiln.corpus.language_table import EXTENSIONS, INTERPRETERS, NAMES
 #: The report's 92 names, in order.
 LANGUAGES: tuple[str, ...] = tuple(EXTENSIONS)
 #: Last extensions that say nothing of what is in the file, the one before them does.
-_WRAPPERS = frozenset("in tmpl template dist example sample default".split())
-_CODES = frozenset("ar cs da de en es fr he hu it ja ko nl pl pt ru sv tr uk zh".split())
+_WRAPPERS = frozenset(["in", "tmpl", "template", "dist", "example", "sample", "default"])
+_CODES = frozenset(
+    [
+        "ar",
+        "cs",
+        "da",
+        "de",
+        "en",
+        "es",
+        "fr",
+        "he",
+        "hu",
+        "it",
+        "ja",
+        "ko",
+        "nl",
+        "pl",
+        "pt",
+        "ru",
+        "sv",
+        "tr",
+        "uk",
+        "zh",
+    ]
+)
 _TRANSLATED = {"html": _CODES, "htm": _CODES, "md": _CODES, "rst": _CODES}
 #: Characters at both ends of a file where mode lines and started interpreters are looked for.
 _HEAD = 1_000

@@ -43,9 +43,7 @@ class Batch:
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
     """How many bytes of a path are read: one above the limit, or only the head where the language is unknown."""
-    if languages.by_name(path) is None and languages.has_extension(path):
-        return HEAD_BYTES
-    return max_file_bytes + 1
+    return max_file_bytes + 1 if languages.may_be_code(path) else HEAD_BYTES
 
 
 def contents(

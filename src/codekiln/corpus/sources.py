@@ -46,24 +46,22 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
         if source.kind == "folder":
             # A name that no language has is not read for a row: a log file that grows changes nothing.
-            counted = [candidate for candidate in listing.candidates if _may_be_code(candidate.path)]
+            counted = [candidate for candidate in listing.candidates if languages.may_be_code(candidate.path)]
             for candidate, data in reading.contents(source, counted, config.max_file_bytes):
                 digest = data if isinstance(data, str) else hashlib.sha256(data).hexdigest()
                 part.append([candidate.path, digest, candidate.added_at])
         else:
             part += [candidate.path for candidate in listing.candidates]
-        bare = [candidate.path for candidate in listing.candidates if not _may_be_code(candidate.path)]
+        bare = [
+            candidate.path for candidate in listing.candidates if not languages.may_be_code(candidate.path)
+        ]
         for skip in listing.skipped:
-            if skip.reason in ("too large", "empty") and not _may_be_code(skip.path):
+            if skip.reason in ("too large", "empty") and not languages.may_be_code(skip.path):
                 bare.append(skip.path)
             else:
                 part.append([skip.path, skip.reason, skip.size if skip.reason == "too large" else 0])
         parts.append([*part, sorted(bare)])
     return hash_json(parts)
-
-
-def _may_be_code(path: str) -> bool:
-    return languages.by_name(path) is not None or not languages.has_extension(path)
 
 
 def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None) -> None:
