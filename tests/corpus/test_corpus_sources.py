@@ -31,6 +31,8 @@ def test_working_tree_of_a_repository(tmp_path):
             "package-lock.json": "{}\n",
             "picture.py": b"a\0b",
             "latin.py": "# caf\xe9\n".encode("latin-1"),
+            "wide.py": "# caf\xe9\n".encode("utf-16"),
+            "noise.py": bytes(range(128, 256)) * 4,
             "empty.py": "",
             "big.py": "x = 1\n" * 1000,
             "notes.unknown": "text\n",
@@ -43,7 +45,9 @@ def test_working_tree_of_a_repository(tmp_path):
     out = sources(tmp_path, repo, max_file_bytes=3000)
     head = git(repo, "rev-parse", "HEAD")
     files = rows(out / "files")
-    assert set(files) == {"src/a.py", "src/new.py", "tool"}
+    assert set(files) == {"src/a.py", "src/new.py", "tool", "latin.py", "wide.py"}
+    assert files["latin.py"]["content"] == files["wide.py"]["content"] == "# caf\xe9\n"
+    assert files["latin.py"]["size"] == files["wide.py"]["size"] == len("# caf\xe9\n".encode())
     assert files["src/a.py"]["revision"] == head
     assert files["src/a.py"]["added_at"] == 1_700_000_000
     assert files["src/a.py"]["licenses"] == ["MIT"]
@@ -55,7 +59,7 @@ def test_working_tree_of_a_repository(tmp_path):
     assert found["node_modules/"] == "vendored or built folder"
     assert found["web/app.min.js"] == found["package-lock.json"] == "generated or minified by its name"
     assert found["picture.py"] == "binary"
-    assert found["latin.py"] == "not UTF-8"
+    assert found["noise.py"] == "unknown encoding"
     assert found["empty.py"] == "empty"
     assert found["big.py"] == "too large"
     assert found["notes.unknown"] == "unknown language"

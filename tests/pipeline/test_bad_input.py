@@ -110,6 +110,7 @@ def odd(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     with open(source / "huge.py", "wb") as stream:
         stream.truncate(2 * 1024**3)
     (source / "latin.py").write_bytes(b"caf\xe9 = 1\n" * 20)
+    (source / "noise.py").write_bytes(bytes(range(128, 256)) * 20)
     (source / "nul.py").write_bytes(b"a = 1\n\x00\n")
     (source / "crlf.py").write_bytes(CRLF)
     names = ", ".join(repr(token) for token in CONTROL)
@@ -136,7 +137,7 @@ def odd(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     ("path", "reason"),
     [
         ("huge.py", "too large"),
-        ("latin.py", "not UTF-8"),
+        ("noise.py", "unknown encoding"),
         ("nul.py", "binary"),
         ("new\\x0aline.py", "path is not printable UTF-8"),
         ("not-utf8-\\xff.py", "path is not printable UTF-8"),

@@ -7,12 +7,16 @@ from typing import Any
 
 import click
 
+from codekiln.cli import corpus_identify
 from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
 
 
 @click.group()
 def corpus() -> None:
     """Build a corpus from repositories, and ask it about its files."""
+
+
+corpus.add_command(corpus_identify.identify)
 
 
 @corpus.command()

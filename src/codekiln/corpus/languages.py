@@ -134,6 +134,15 @@ def may_be_code(path: str) -> bool:
     return "." not in name.lstrip(".") or by_name(path) is not None or _extension(name) in RULES
 
 
+def looks_like_code(path: str, head: bytes) -> bool:
+    """Whether a file whose name says nothing may be code by its first bytes: an interpreter, a page, JSON."""
+    start = head[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if "." in _name(path) and start[:1] in (b"{", b"["):
+        return True
+    text = start.decode("utf-8", "replace")
+    return text.startswith("#!") or any(pattern.match(text) for _, pattern in UNNAMED)
+
+
 def by_shebang(text: str) -> str | None:
     """Language of a `#!` first line, or None; a shell line that only starts another interpreter counts as that."""
     if not text.startswith("#!"):

@@ -47,7 +47,7 @@ def list_sources(config: SourceConfig) -> list[Listing]:
             else f"known are {', '.join(languages.LANGUAGES)}"
         )
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
-    listings = [_standard_library()] if not config.paths else _from_paths(config)
+    listings = [_standard_library()] if not config.paths else from_paths(config)
     for listing in listings:
         triage(listing, config)
     if not any(listing.candidates for listing in listings):
@@ -69,8 +69,11 @@ def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
     )
 
 
-def _from_paths(config: SourceConfig) -> list[Listing]:
-    """Listings of the given paths; paths of one repository become one listing."""
+def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]:
+    """Listings of the given paths, before triage; paths of one repository become one listing.
+
+    `vendored` lists the files of vendored folders too. Raises UserError as `list_sources`.
+    """
     trees: dict[str, tuple[git.Repository, list[str]]] = {}
     listings: dict[str, Listing] = {}
 
@@ -114,7 +117,7 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
         elif repository:
             add_repository(repository, path)
         else:
-            walked, inner = walk_folder(path)
+            walked, inner = walk_folder(path, vendored=vendored)
             listings[str(path)] = _folder(path, walked)
             for found in inner:
                 add_repository(found, Path(found.folder))
@@ -179,8 +182,7 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     is_own = outputs.below(own)
     entries = {path: entry for path, entry in entries.items() if not is_own(path)}
 
-    def asked(path: str) -> bool:
-        return any(outputs.inside(path, prefix) for prefix in prefixes)
+    asked = outputs.below(prefixes)
 
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
     wanted = [path for path in entries if asked(path)]

@@ -10,9 +10,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.corpus import archives, git, languages, licenses, names, walking
+from codekiln.corpus import archives, decoding, git, languages, licenses, names, walking
 from codekiln.corpus.records import Candidate, Source
 from codekiln.shards.tables import FILES, SKIPPED
+
+UNKNOWN_LANGUAGE = "unknown language"
 
 #: Enough of a file without a known language to see a shebang line or a NUL byte.
 HEAD_BYTES = 8192
@@ -42,14 +44,23 @@ class Batch:
 
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
-    """How many bytes of a path are read: one above the limit, or only the head where the language is unknown."""
-    return max_file_bytes + 1 if languages.may_be_code(path) else HEAD_BYTES
+    """How many bytes of a path are read first: one above the limit, or only the head where the name says nothing."""
+    return max_file_bytes + 1 if languages.may_be_code(path) else min(HEAD_BYTES, max_file_bytes + 1)
+
+
+def read_on_disk(root: Path, path: str, max_file_bytes: int) -> bytes | str:
+    """At most `max_file_bytes` + 1 bytes of a file below `root`, less where nothing speaks for code, or a reason."""
+    wanted = wanted_bytes(path, max_file_bytes)
+    data = walking.read_inside(root, path, wanted)
+    if isinstance(data, str) or wanted > max_file_bytes or not languages.looks_like_code(path, data):
+        return data
+    return walking.read_inside(root, path, max_file_bytes + 1)
 
 
 def contents(
     source: Source, candidates: Iterable[Candidate], max_file_bytes: int
 ) -> Iterator[tuple[Candidate, bytes | str]]:
-    """Each candidate with its bytes (never more than `wanted_bytes`) or the reason why it cannot be read.
+    """Each candidate with its bytes (at most `max_file_bytes` + 1) or the reason why it cannot be read.
 
     The order is the source's own: archives are read front to back.
     """
@@ -57,10 +68,7 @@ def contents(
     if source.kind == "folder":
         root = Path(source.root)
         for candidate in candidates:
-            yield (
-                candidate,
-                walking.read_inside(root, candidate.path, wanted_bytes(candidate.path, max_file_bytes)),
-            )
+            yield candidate, read_on_disk(root, candidate.path, max_file_bytes)
     elif source.kind == "blobs":
         blobs = git.blobs(source.repository, [c.where for c in candidates], max_file_bytes)
         for candidate, data in zip(candidates, blobs):
@@ -69,7 +77,7 @@ def contents(
             else:
                 yield candidate, data if data is not None else "corrupt or missing object"
     else:
-        limits = {int(c.where): wanted_bytes(c.path, max_file_bytes) for c in candidates}
+        limits = {int(c.where): max_file_bytes + 1 for c in candidates}
         by_number = {int(c.where): c for c in candidates}
         for number, data in archives.contents(source.root, limits):
             yield by_number[number], data
@@ -83,18 +91,17 @@ def judge(path: str, data: bytes | str, max_file_bytes: int) -> tuple[str, str]:
         return "", "empty"
     if data.startswith(_LFS):
         return "", "Git LFS pointer"
-    if b"\0" in data:
-        return "", "binary"
-    if wanted_bytes(path, max_file_bytes) == HEAD_BYTES:
-        return "", "unknown language"
+    if not languages.may_be_code(path) and not languages.looks_like_code(path, data):
+        return "", decoding.BINARY if b"\0" in data else UNKNOWN_LANGUAGE
     if len(data) > max_file_bytes:
         return "", "too large"
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "", "not UTF-8"
+    text, encoding = decoding.decode(data)
+    if text is None:
+        return "", encoding  # the reason
+    if not text:
+        return "", "empty"
     language = languages.detect(path, text)
-    return (language, text) if language else ("", "unknown language")
+    return (language, text) if language else ("", UNKNOWN_LANGUAGE)
 
 
 def file_id(repo: str, path: str, data: bytes) -> str:
@@ -124,9 +131,10 @@ def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
             ):
                 revision = source.commit
             identity = file_id(source.repo, path, data)
+            size = len(text) if text.isascii() else len(text.encode())
             verdict_columns = (list(verdict.licenses), verdict.license_type, verdict.evidence)
             place = (identity, source.repo, path, revision, candidate.added_at, language)
-            rows.append((*place, *verdict_columns, len(data), text))
+            rows.append((*place, *verdict_columns, size, text))
     rows.sort(key=lambda row: row[1:3])
     columns = list(zip(*rows)) if rows else [()] * len(FILES)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, FILES)]

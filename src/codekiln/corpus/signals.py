@@ -75,7 +75,7 @@ def measure(path: str, language: str, data: bytes, text: str) -> dict[str, Any]:
         "visible_text_characters": visible,
         "visible_text_fraction": None if visible is None else round(visible / max(characters, 1), 6),
         "xml_declaration": "<?xml version=" in text[:100],
-        "generated": _is_generated(text),
+        "generated": is_generated(text),
         "control_tokens": len(_CONTROL_TOKENS.findall(text)) if "<|" in text else 0,
     }
 
@@ -109,7 +109,8 @@ def _alphabet(data: bytes, text: str) -> tuple[int, int]:
     return letters, alphanumeric
 
 
-def _is_generated(text: str) -> bool:
+def is_generated(text: str) -> bool:
+    """Whether the first five lines say that a program wrote the file."""
     position = 0
     for _ in range(5):
         found = text.find("\n", position)

@@ -15,7 +15,7 @@ from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import FILES, SKIPPED
 
-VERSION = 1
+VERSION = 2
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -45,10 +45,14 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
         if source.kind == "folder":
-            # A name that no language has is not read for a row: a log file that grows changes nothing.
-            counted = [candidate for candidate in listing.candidates if languages.may_be_code(candidate.path)]
-            for candidate, data in reading.contents(source, counted, config.max_file_bytes):
-                digest = data if isinstance(data, str) else hashlib.sha256(data).hexdigest()
+            for candidate, data in reading.contents(source, listing.candidates, config.max_file_bytes):
+                # What is no code by name and head is not read for a row: a log file that grows changes nothing.
+                if isinstance(data, str):
+                    digest = data
+                elif languages.may_be_code(candidate.path) or languages.looks_like_code(candidate.path, data):
+                    digest = hashlib.sha256(data).hexdigest()
+                else:
+                    continue
                 part.append([candidate.path, digest, candidate.added_at])
         else:
             part += [candidate.path for candidate in listing.candidates]
