@@ -13,6 +13,7 @@ from codekiln.errors import UserError
 from codekiln.pipeline.run import ORDER, Run
 from codekiln.pipeline.runner import Stage, bring, locked, read_record
 from codekiln.recipe import load_recipe
+from codekiln.shards import LocalExecutor
 
 
 def stage(key: str) -> Stage:
@@ -77,7 +78,7 @@ def test_what_a_kill_leaves_does_not_stop_the_next_run(tmp_path: Path, left: dic
 
 @pytest.mark.parametrize("name", ["model", "report.html", "run.json", "adapter", "model-f16.gguf", "stages"])
 def test_a_run_takes_no_results_that_are_not_its_own(tmp_path: Path, name: str) -> None:
-    work = Run(load_recipe("quickstart"), tmp_path / "x", workers=1, threads=1)
+    work = Run(load_recipe("quickstart"), tmp_path / "x", executor=LocalExecutor(1), threads=1)
     mine(tmp_path / "x" / name)
     with pytest.raises(UserError, match=f"{name}: codekiln has not made this"):
         work.check()

@@ -38,6 +38,17 @@ def workers_option(function: Function) -> Function:
     )(function)
 
 
+def executor_option(function: Function) -> Function:
+    """`--executor NAME` -> `executor: str`, for `codekiln.shards.choose`."""
+    return click.option(
+        "--executor",
+        default="local",
+        show_default=True,
+        metavar="local|ray|ray://HOST:PORT",
+        help="Who reads and filters: processes of this machine or Ray; the result does not depend on it.",
+    )(function)
+
+
 def threads_option(function: Function) -> Function:
     """`--threads N` -> `threads: int`, by default the cores that this process may use."""
     return click.option(

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from codekiln.cli import corpus_identify
-from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
+from codekiln.cli.common import (
+    emit,
+    executor_option,
+    json_option,
+    output_folder,
+    set_option,
+    table,
+    workers_option,
+)
 
 
 @click.group()
@@ -27,6 +35,7 @@ corpus.add_command(corpus_identify.identify)
 )
 @set_option
 @workers_option
+@executor_option
 @json_option
 def build(
     sources: tuple[str, ...],
@@ -34,6 +43,7 @@ def build(
     recipe: str,
     overrides: tuple[str, ...],
     workers: int,
+    executor: str,
     as_json: bool,
 ) -> None:
     """Read SOURCEs (git repositories, folders, files, archives), filter, deduplicate and split them.
@@ -45,17 +55,14 @@ def build(
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
     from codekiln.recipe import Given, load_recipe
-    from codekiln.shards import LocalExecutor
+    from codekiln.shards import choose
 
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
-    loaded, folder, executor = (
-        load_recipe(recipe, [*overrides, *chosen]),
-        output_folder(output),
-        LocalExecutor(workers),
-    )
+    loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
+    runner = choose(executor, workers)
     with locked(folder, ["sources", "corpus"], sources=loaded.sources.paths):
-        bring(folder / "sources", sources_stage(loaded, executor))
-        bring(folder / "corpus", corpus_stage(loaded, folder / "sources", executor))
+        bring(folder / "sources", sources_stage(loaded, runner))
+        bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
     summary = summarize(folder / "sources", folder / "corpus")
     rows = [(name, counts["files"], counts["bytes"]) for name, counts in summary["funnel"].items()]
     lines = table(rows, ("", "files", "bytes"))
