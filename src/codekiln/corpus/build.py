@@ -29,7 +29,7 @@ from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 1, 2
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 2, 3
 
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
 
