@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 import tracemalloc
-import zipfile
 
 import pytest
-from corpus_kit import reasons, rows, sources
+from corpus_kit import reasons, rows, sources, tar, zipped
 
 from codekiln.corpus import archives, licenses
 from codekiln.errors import UserError
@@ -20,26 +18,6 @@ LIMIT = 512 * 1024
 
 def keep(path):
     return LIMIT if licenses.is_license_file(path) else 0
-
-
-def tar(path, members, mode="w"):
-    with tarfile.open(path, mode) as bundle:
-        for name, content in members:
-            info = tarfile.TarInfo(name)
-            if isinstance(content, bytes):
-                info.size = len(content)
-                bundle.addfile(info, io.BytesIO(content))
-            else:
-                info.type, info.linkname = content
-                bundle.addfile(info)
-    return path
-
-
-def zipped(path, members):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, content in members:
-            bundle.writestr(name, content)
-    return path
 
 
 @pytest.mark.parametrize("equal", [True, False])
