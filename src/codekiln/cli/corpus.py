@@ -17,6 +17,7 @@ from codekiln.cli.common import (
     table,
     workers_option,
 )
+from codekiln.errors import UserError
 
 
 @click.group()
@@ -89,9 +90,61 @@ def explain(folder: str, path: str, as_json: bool) -> None:
     """
     from codekiln.corpus.explain import explain as explain_file
 
-    root = Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
+    root = _root(folder)
     told = explain_file(root / "sources", root / "corpus", path)
     emit(told, as_json, _indented(told))
+
+
+@corpus.command("what-if")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    required=True,
+    metavar="RULE=VALUE",
+    help="Another threshold, by the name of its rule; repeatable.",
+)
+@json_option
+def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show what other thresholds would keep, per language, without reading a file again.
+
+    DIR is the folder of `corpus build`, or of a run. Names and thresholds of the rules: `codekiln corpus explain`
+    tells those that dropped a file, a wrong name lists them all.
+
+    \b
+      codekiln corpus what-if corpus/ --set max_line_length=2000 --set data_too_long=20000
+    """
+    from codekiln.corpus.whatif import what_if as reckon
+
+    found = reckon(_root(folder) / "corpus", dict(_threshold(change) for change in changes))
+    rows = [(row["language"], *_now_then(row)) for row in found["languages"]]
+    rows.append(("all", *_now_then(found["total"])))
+    lines = table([(row["rule"], row["now"], row["then"]) for row in found["rules"]], ("rule", "now", "then"))
+    lines += ["", *table(rows, ("kept", "files now", "then", "bytes now", "then"))]
+    for word in ("gained", "lost"):
+        if found[word]["files"]:
+            lines.append(
+                f"{word}: {found[word]['files']} files, such as {', '.join(found[word]['examples'])}"
+            )
+    emit(found, as_json, lines)
+
+
+def _threshold(change: str) -> tuple[str, float]:
+    name, _, value = change.partition("=")
+    try:
+        return name.strip().removeprefix("corpus.rules."), float(value)
+    except ValueError:
+        raise UserError(f"--set {change}: write it as RULE=NUMBER, such as max_line_length=2000") from None
+
+
+def _now_then(row: dict[str, Any]) -> list[int]:
+    return [row[when][what] for what in ("files", "bytes") for when in ("now", "then")]
+
+
+def _root(folder: str) -> Path:
+    """The folder that holds `sources` and `corpus`: that of `corpus build`, or a run's `stages`."""
+    return Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
 
 
 def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:
