@@ -169,12 +169,14 @@ def _drop_near(files: list[_File], source: Dataset, banded: Dataset, threshold: 
 
 def _split(kept: list[_File], files: list[_File], source: Dataset, config: CorpusConfig, seed: int) -> None:
     dropped = Counter(file.reason for file in files if file.reason)
-    items = [Item(file.repo, file.path, file.added_at) for file in kept]
+    # The forms of a notebook are one file: what one of them shows, another must not be asked.
+    places = list(dict.fromkeys((file.repo, file.path, file.added_at) for file in kept))
     shallow = source.manifest.config.get("shallow", [])
-    heldout = choose(items, config, seed, dropped=dropped, shallow=shallow)
-    for number, file in enumerate(kept):
-        file.split = "heldout" if number in heldout else "train"
-    planned = heldout_count(len(kept), config)
+    heldout = choose([Item(*place) for place in places], config, seed, dropped=dropped, shallow=shallow)
+    held = {places[number] for number in heldout}
+    for file in kept:
+        file.split = "heldout" if (file.repo, file.path, file.added_at) in held else "train"
+    planned = heldout_count(len(places), config)
     if len(heldout) != planned:
         say(
             f"split: time holds out {len(heldout)} files, not {planned}: those added at one time stay together"

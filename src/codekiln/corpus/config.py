@@ -12,7 +12,9 @@ class SourceConfig(BaseModel):
 
     `paths` are git repositories, folders, files and archives; none means the standard library of the running
     interpreter. `revision` reads git sources at that revision and not from their working tree. Files above
-    `max_file_bytes` are never read. `languages` keeps only these names of the 92.
+    `max_file_bytes` are never read. `languages` keeps only these names of the 92. `notebooks` are the forms that a
+    Jupyter notebook is read in, a row each: a `script` in its kernel's language, `structured` cells with their
+    output, the `raw` JSON.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -21,6 +23,7 @@ class SourceConfig(BaseModel):
     revision: str | None = None
     max_file_bytes: int = Field(1_048_576, gt=0, le=1024**3)
     languages: tuple[str, ...] | None = None
+    notebooks: tuple[Literal["script", "structured", "raw"], ...] = Field(("script",), min_length=1)
 
 
 class CorpusConfig(BaseModel):

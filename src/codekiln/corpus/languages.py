@@ -15,6 +15,7 @@ from codekiln.corpus.language_table import EXTENSIONS, INTERPRETERS, NAMES
 
 #: The report's 92 names, in order.
 LANGUAGES: tuple[str, ...] = tuple(EXTENSIONS)
+NOTEBOOK = "jupyter-notebook"
 #: Last extensions that say nothing of what is in the file, the one before them does.
 _WRAPPERS = frozenset(["in", "tmpl", "template", "dist", "example", "sample", "default"])
 _CODES = frozenset(

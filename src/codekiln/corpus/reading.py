@@ -10,11 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.corpus import archives, decoding, git, languages, licenses, names, walking
+from codekiln.corpus import archives, decoding, git, languages, licenses, names, notebooks, walking
 from codekiln.corpus.records import Candidate, Source
 from codekiln.shards.tables import FILES, SKIPPED
 
 UNKNOWN_LANGUAGE = "unknown language"
+_KNOWN = frozenset(languages.LANGUAGES) - {languages.NOTEBOOK}
 
 #: Enough of a file without a known language to see a shebang line or a NUL byte.
 HEAD_BYTES = 8192
@@ -35,12 +36,13 @@ class Part:
 class Batch:
     """The task of one shard: parts sorted by repository, and what limits reading.
 
-    `languages` keeps only these when given.
+    `languages` keeps only these when given; `notebooks` are the forms of a notebook, a row each.
     """
 
     parts: tuple[Part, ...]
     max_file_bytes: int
     languages: tuple[str, ...] | None = None
+    notebooks: tuple[str, ...] = ("script",)
 
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
@@ -104,42 +106,85 @@ def judge(path: str, data: bytes | str, max_file_bytes: int) -> tuple[str, str]:
     return (language, text) if language else ("", UNKNOWN_LANGUAGE)
 
 
-def file_id(repo: str, path: str, data: bytes) -> str:
-    """32 hex digits of a BLAKE2b over (repo, path, content), each preceded by its length."""
+def forms(language: str, text: str, wanted: tuple[str, ...]) -> list[tuple[str, str, str]] | str:
+    """(kind, language, text) of each row that a file becomes, or the reason why it becomes none.
+
+    An ordinary file is one row of kind `file`; a notebook has the forms of `wanted`: `script` in the language of its
+    kernel, `structured` and `raw` (the JSON as it stands) as a notebook.
+    """
+    if language != languages.NOTEBOOK:
+        return [("file", language, text)]
+    notebook = notebooks.parse(text, _KNOWN) if {"script", "structured"} & {*wanted} else None
+    if isinstance(notebook, str):
+        return notebook
+    rows = []
+    for form in wanted:
+        if form == "raw" or notebook is None:
+            rows.append(("file", language, text))
+        elif form == "script":
+            rows.append(("notebook script", notebook.language, notebooks.as_script(notebook)))
+        else:
+            rows.append(("structured notebook", language, notebooks.as_structured(notebook)))
+    return rows
+
+
+def file_id(repo: str, path: str, data: bytes, kind: str = "file") -> str:
+    """32 hex digits of a BLAKE2b over (repo, path, content), and the kind of another one than `file`.
+
+    Each part is preceded by its length.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    for part in (repo.encode(), path.encode(), data):
+    for part in (repo.encode(), path.encode(), data, *([] if kind == "file" else [kind.encode()])):
         digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
     return digest.hexdigest()
 
 
 def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a batch, sorted by (repo, path), and how many files and bytes were read."""
+    """The rows of `files` of a batch, sorted by (repo, path, kind), and how many rows and bytes were read."""
     rows: list[tuple[object, ...]] = []
     for part in batch.parts:
-        source = part.source
-        for candidate, data in contents(source, part.candidates, batch.max_file_bytes):
-            path = candidate.path
-            language, text = judge(path, data, batch.max_file_bytes)
-            if not language or (batch.languages is not None and language not in batch.languages):
-                continue
-            assert isinstance(data, bytes)
-            verdict = source.license or licenses.from_header(data) or licenses.of_path(path, part.folders)
-            revision = source.revision
-            if candidate.committed and (
-                source.kind == "blobs" or git.blob_id(data, candidate.committed) == candidate.committed
-            ):
-                revision = source.commit
-            identity = file_id(source.repo, path, data)
-            size = len(text) if text.isascii() else len(text.encode())
-            verdict_columns = (list(verdict.licenses), verdict.license_type, verdict.evidence)
-            place = (identity, source.repo, path, revision, candidate.added_at, language)
-            rows.append((*place, *verdict_columns, size, text))
-    rows.sort(key=lambda row: row[1:3])
+        for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
+            if isinstance(data, bytes):
+                rows += _rows(batch, part, candidate, data)
+    rows.sort(key=lambda row: (row[1], row[2], row[3]))
     columns = list(zip(*rows)) if rows else [()] * len(FILES)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, FILES)]
     table = pa.Table.from_arrays(arrays, schema=FILES)
     return table, {"files": len(rows), "bytes": int(pc.sum(table["size"]).as_py() or 0)}
+
+
+def _rows(batch: Batch, part: Part, candidate: Candidate, data: bytes) -> list[tuple[object, ...]]:
+    source, path = part.source, candidate.path
+    language, text = judge(path, data, batch.max_file_bytes)
+    found = forms(language, text, batch.notebooks) if language else []
+    chosen = [] if isinstance(found, str) else [row for row in found if _selected(row[1], batch)]
+    if not chosen:
+        return []
+    verdict = source.license or licenses.from_header(data) or licenses.of_path(path, part.folders)
+    revision = source.revision
+    if candidate.committed and (
+        source.kind == "blobs" or git.blob_id(data, candidate.committed) == candidate.committed
+    ):
+        revision = source.commit
+    rows: list[tuple[object, ...]] = []
+    for kind, language, text in chosen:
+        size = len(text) if text.isascii() else len(text.encode())
+        place = (
+            file_id(source.repo, path, data, kind),
+            source.repo,
+            path,
+            kind,
+            revision,
+            candidate.added_at,
+        )
+        judged = (list(verdict.licenses), verdict.license_type, verdict.evidence)
+        rows.append((*place, language, *judged, size, text))
+    return rows
+
+
+def _selected(language: str, batch: Batch) -> bool:
+    return batch.languages is None or language in batch.languages
 
 
 def read_skipped(batch: Batch) -> pa.Table:
@@ -149,8 +194,13 @@ def read_skipped(batch: Batch) -> pa.Table:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
             language, reason = judge(candidate.path, data, batch.max_file_bytes)
             if language:
-                other = batch.languages is not None and language not in batch.languages
-                reason = "language not selected" if other else "changed while it was read"
+                found = forms(language, reason, batch.notebooks)
+                if isinstance(found, str):
+                    reason = found
+                elif not any(_selected(row[1], batch) for row in found):
+                    reason = "language not selected"
+                else:
+                    reason = "changed while it was read"
             rows.append((part.source.repo, candidate.path, reason, candidate.size))
     return skipped_table(rows)
 

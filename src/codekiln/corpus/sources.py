@@ -39,7 +39,7 @@ def fingerprint(config: SourceConfig) -> str:
 
 
 def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
-    parts: list[Any] = [config.max_file_bytes, config.languages, config.revision]
+    parts: list[Any] = [config.max_file_bytes, config.languages, config.revision, config.notebooks]
     for listing in listings:
         source = listing.source
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
@@ -79,7 +79,9 @@ def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Ex
     """
     listings = list_sources(config)
     mark = _fingerprint(listings, config)
-    settings = config.model_dump(mode="json", include={"max_file_bytes", "languages", "revision"})
+    settings = config.model_dump(
+        mode="json", include={"max_file_bytes", "languages", "revision", "notebooks"}
+    )
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
@@ -137,7 +139,7 @@ def _part(listing: Listing, chosen: list[Candidate]) -> reading.Part:
 
 def _batch(parts: list[reading.Part], config: SourceConfig) -> reading.Batch:
     kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, config.max_file_bytes, config.languages)
+    return reading.Batch(kept, config.max_file_bytes, config.languages, config.notebooks)
 
 
 def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
@@ -148,4 +150,4 @@ def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
         for part in batch.parts
     ]
     kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, batch.max_file_bytes, batch.languages)
+    return reading.Batch(kept, batch.max_file_bytes, batch.languages, batch.notebooks)

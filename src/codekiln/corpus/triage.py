@@ -26,6 +26,8 @@ def triage(listing: Listing, config: SourceConfig) -> None:
             continue
         folder = names.vendored_folder(path, packages.__contains__, start)
         language = languages.by_name(path)
+        if language == languages.NOTEBOOK and "script" in config.notebooks:
+            language = None  # that of its kernel, which only its content tells
         if folder is not None:
             vendored[folder] = vendored.get(folder, 0) + candidate.size
         elif not names.is_storable(path):
