@@ -8,14 +8,14 @@ import pytest
 from corpus_kit import commit, git, program, reasons, repository, rows, sources, write
 
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import fingerprint
+from codekiln.corpus.sources import find
 from codekiln.shards import Dataset
 
 HELLO = "print('hello')\n"
 
 
 def mark(*paths, **settings):
-    return fingerprint(SourceConfig(paths=tuple(map(str, paths)), **settings))
+    return find(SourceConfig(paths=tuple(map(str, paths)), **settings)).fingerprint
 
 
 def test_working_tree_of_a_repository(tmp_path):

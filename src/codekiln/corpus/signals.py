@@ -85,12 +85,16 @@ def _line_lengths(data: bytes, text: str) -> npt.NDArray[np.int64]:
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
         data = text.encode()
-    if len(data) != len(text):
-        return np.array([len(line) for line in text.removesuffix("\n").split("\n")], np.int64)
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw == 10)
     if data and not data.endswith(b"\n"):
         ends = np.append(ends, len(data))
-    return np.diff(ends, prepend=-1) - 1
+    lengths = np.diff(ends, prepend=-1) - 1
+    if len(data) != len(text) and len(ends):
+        # Bytes that go on with a character are none of their own; no newline is one of them.
+        inner = np.concatenate([[0], np.cumsum((raw & 0xC0) == 0x80, dtype=np.int64)])
+        lengths -= np.diff(inner[np.minimum(ends, len(data))], prepend=0)
+    return lengths
 
 
 def _alphabet(data: bytes, text: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,26 @@ ARCHIVE_BATCH_BYTES = 128 * 1024**2
 _FILE_OVERHEAD = 1024
 
 
-def fingerprint(config: SourceConfig) -> str:
-    """SHA-256 in hex over all that reading these sources would read.
+@dataclass(frozen=True)
+class Found:
+    """Sources as they were found: the files of each, and a hash over all that reading them would read."""
 
-    Contents of candidate files, paths and reasons of skipped ones (with the size of one above `max_file_bytes`),
-    the commit of a revision, the bytes of an archive. Of files whose name already says that they are no source
-    code only the path counts.
+    listings: list[Listing]
+    fingerprint: str
+
+
+def find(config: SourceConfig) -> Found:
+    """List the sources and hash what they hold.
+
+    `fingerprint` is a SHA-256 in hex: contents of candidate files, paths and reasons of skipped ones (with the size
+    of one above `max_file_bytes`), the commit of a revision, the bytes of an archive. Of files that are no source code
+    by name and first bytes only the path counts.
 
     Raises:
         UserError: as `list_sources`.
     """
-    return _fingerprint(list_sources(config), config)
+    listings = list_sources(config)
+    return Found(listings, _fingerprint(listings, config))
 
 
 def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
@@ -68,17 +78,19 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
     return hash_json(parts)
 
 
-def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None) -> None:
+def build_sources(
+    folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None, found: Found | None = None
+) -> None:
     """Write the datasets `folder/files` and `folder/skipped`, rows sorted by (repo, path).
 
-    Every path that was looked at is in exactly one of the two; what git or a .gitignore ignores is in neither.
+    `found` is what `find` gave for the same configuration. Every path that was looked at is in one of the two; what git or a .gitignore ignores is in neither.
 
     Raises:
         UserError: as `list_sources`, or not one file of source code was found.
         RunError: the disk is full or a worker died; run again to go on.
     """
-    listings = list_sources(config)
-    mark = _fingerprint(listings, config)
+    found = found or find(config)
+    listings, mark = found.listings, found.fingerprint
     settings = config.model_dump(
         mode="json", include={"max_file_bytes", "languages", "revision", "notebooks"}
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.corpus.build import build_corpus
-from codekiln.corpus.sources import build_sources, fingerprint
+from codekiln.corpus.sources import build_sources, find
 from codekiln.errors import UserError
 from codekiln.machine import cpu_model
 from codekiln.modeling.checkpoint_folder import read_config, side_files
@@ -41,13 +41,14 @@ def check_lengths(recipe: Recipe, checkpoint: Checkpoint) -> None:
 def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
     """Repositories, folders and archives -> `files` and `skipped`."""
     config, seed = recipe.sources, recipe.seed
+    found = find(config)
     return Stage(
         "sources",
-        2,
+        3,
         # What is read counts by its content, not by where it lies.
         {**config.model_dump(mode="json", exclude={"paths"}), "seed": seed},
-        {"code": fingerprint(config)},
-        lambda work: build_sources(work, config, seed=seed, executor=executor),
+        {"code": found.fingerprint},
+        lambda work: build_sources(work, config, seed=seed, executor=executor, found=found),
     )
 
 
@@ -56,7 +57,7 @@ def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
     config, seed = recipe.corpus, recipe.seed
     return Stage(
         "corpus",
-        2,
+        3,
         {**config.model_dump(mode="json"), "seed": seed},
         {"sources": output_hash(sources)},
         lambda work: build_corpus(work, sources, config, seed=seed, executor=executor),
