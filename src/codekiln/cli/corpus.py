@@ -130,6 +130,33 @@ def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
     emit(found, as_json, lines)
 
 
+@corpus.command()
+@click.argument("folder", metavar="DIR")
+@click.option("-o", "--output", metavar="FILE", help="The page.  [default: DIR/corpus.html]")
+@click.option(
+    "--samples", type=click.IntRange(0, 50), default=3, show_default=True, help="Files shown of each reason."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@json_option
+def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Write a page about the corpus in DIR: funnel, reasons, languages, licences, real files of each reason.
+
+    DIR is the folder of `corpus build`, or of a run. The page opens from disk and loads nothing.
+    """
+    from codekiln.corpus.samples import draw
+    from codekiln.corpus.summary import how_made, summarize
+    from codekiln.report.corpus_page import corpus_page
+    from codekiln.shards.store import write_bytes
+
+    root = _root(folder)
+    summary = summarize(root / "sources", root / "corpus")
+    del summary["provenance"]
+    found = draw(root / "sources", root / "corpus", samples, seed)
+    path = output_folder(output) if output else Path(folder) / "corpus.html"
+    write_bytes(path, corpus_page(summary, found, how_made(root / "sources", root / "corpus")).encode())
+    emit({**summary, "samples": found, "page": str(path)}, as_json, [f"{path}: open it in a browser"])
+
+
 def _threshold(change: str) -> tuple[str, float]:
     name, _, value = change.partition("=")
     try:

@@ -83,7 +83,8 @@ def build_sources(
 ) -> None:
     """Write the datasets `folder/files` and `folder/skipped`, rows sorted by (repo, path).
 
-    `found` is what `find` gave for the same configuration. Every path that was looked at is in one of the two; what git or a .gitignore ignores is in neither.
+    `found` is what `find` gave for the same configuration. Every path that was looked at is in one of the two; what
+    git or a .gitignore ignores is in neither.
 
     Raises:
         UserError: as `list_sources`, or not one file of source code was found.

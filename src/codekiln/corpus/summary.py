@@ -97,3 +97,23 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
         "provenance": provenance,
         "control_tokens": Dataset.open(corpus / "signals").manifest.counters.get("control_tokens", 0),
     }
+
+
+def how_made(sources: Path, corpus: Path) -> dict[str, str]:
+    """Names and values that say how a corpus was made: what was read, with which settings, by which stages."""
+    read, decided = Dataset.open(sources / "files").manifest, Dataset.open(corpus / "decisions").manifest
+    repos = set()
+    for table in Dataset.open(sources / "files").tables(["repo"]):
+        repos |= set(table["repo"].unique().to_pylist())
+    shown = sorted(repos)[:5] + (["…"] if len(repos) > 5 else [])
+    config = decided.config
+    changed = ", ".join(f"{rule} {value:g}" for rule, value in sorted(config["rules"].items()))
+    return {
+        "Sources": f"{len(repos)}: {', '.join(shown)}",
+        "Hash of the sources": read.inputs["sources"][:12],
+        "Largest file read": f"{read.config['max_file_bytes']:,} bytes",
+        "Near copies from": f"Jaccard {config['near_jaccard']:g}",
+        "Split": f"by {config['split']}, seed {decided.seed}",
+        "Changed thresholds": changed or "none",
+        "Stages": f"sources {read.stage_version}, corpus {decided.stage_version}",
+    }
