@@ -117,7 +117,7 @@ def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
             if not language or (batch.languages is not None and language not in batch.languages):
                 continue
             assert isinstance(data, bytes)
-            verdict = source.license or licenses.from_header(data) or licenses.of_path(path, part.folders)
+            verdict = source.license or licenses.of_file(path, data, part.folders)
             revision = source.revision
             if candidate.committed and (
                 source.kind == "blobs" or git.blob_id(data, candidate.committed) == candidate.committed
