@@ -80,7 +80,7 @@ def main(source: Path, target: Path) -> None:
             known.append(name)
             exception = item.tag == f"{_SPACE}exception"
             text = item.find(f"{_SPACE}text")
-            if text is None or exception or item.get("isDeprecated") == "true" or _PORT.match(name):
+            if text is None or exception or item.get("deprecatedVersion") or _PORT.match(name):
                 continue
             for header in text.iter(f"{_SPACE}standardLicenseHeader"):
                 found = list(pieces(header))

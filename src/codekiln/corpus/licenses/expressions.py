@@ -124,7 +124,7 @@ def parse(expression: str) -> Expression | None:
 def parse_expression(expression: str) -> tuple[tuple[str, ...], bool] | None:
     """Ids of an SPDX expression and whether it is permissive; None when malformed."""
     found = parse(expression)
-    return found and (found.ids, found.permissive)
+    return (found.ids, found.permissive) if found else None
 
 
 def classify(expression: str) -> str:

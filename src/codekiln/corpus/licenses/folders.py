@@ -12,7 +12,7 @@ from codekiln.corpus.licenses.headers import from_header
 from codekiln.corpus.licenses.identify import Identified, identify
 from codekiln.corpus.licenses.metadata import from_metadata
 from codekiln.corpus.licenses.metadata import is_metadata_file as is_package_file
-from codekiln.corpus.licenses.reuse import annotated, annotations, is_reuse_file
+from codekiln.corpus.licenses.reuse import annotated, is_reuse_file, patterns
 from codekiln.corpus.licenses.verdict import NO_LICENSE, License
 
 #: Bytes of different licence texts of one source that are judged.
@@ -76,7 +76,7 @@ def resolve_folders(texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) ->
             text = data.decode("utf-8", "replace")
             if is_reuse_file(path):
                 prefix = f"{home}/" if home else ""
-                pairs = annotations(path, text)
+                pairs = patterns(path, text)
                 folders.setdefault(home, _Folder()).annotated += [(p, _placed(v, prefix)) for p, v in pairs]
             elif declared := from_metadata(path, text):
                 folders.setdefault(home, _Folder()).declared.append(declared)
@@ -89,6 +89,8 @@ def resolve_folders(texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) ->
         folder = folders.setdefault(home, _Folder())
         stored = _in_store(path)
         named = canonical_id(path.rsplit("/", 1)[-1].removesuffix(".txt")) if stored else None
+        if found.ids and named and named.startswith("LicenseRef-"):
+            named = None
         if stored and (named or found.ids):
             folder.stored.append((path, replace(found, ids=(named,), how="file name") if named else found))
         else:
@@ -201,6 +203,8 @@ def _of_texts(texts: list[tuple[str, Identified]]) -> License:
         if found.limit:
             evidence += f", with a condition: {found.limit!r}"
         told.append(evidence)
+    if "LGPL-3.0" in ids:  # its text adds permissions to that of GPL-3.0, which must lie beside it
+        ids.discard("GPL-3.0")
     return License(tuple(sorted(ids)), "permissive" if permissive else "non_permissive", "; ".join(told))
 
 

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 
 from codekiln.corpus.licenses.expressions import parse
+from codekiln.corpus.licenses.identify import known_texts
 from codekiln.corpus.licenses.mentions import mentions
-from codekiln.corpus.licenses.texts import find_texts
 from codekiln.corpus.licenses.verdict import License
 
 #: Bytes in which a file header is looked for.
@@ -79,7 +79,7 @@ def first_comment(head: bytes) -> bytes:
 
 @lru_cache(maxsize=2048)
 def _noticed(comment: bytes) -> License | None:
-    found = find_texts(comment)
+    found = known_texts(comment)
     if found:
         ids = tuple(dict.fromkeys(match.name for match in found))
         expression = parse(" AND ".join(ids))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from codekiln.corpus.licenses.mentions import mentions
+from codekiln.corpus.licenses.mentions import ANY_VERSION, mentions
 from codekiln.corpus.licenses.texts import Match, find_texts
 from codekiln.corpus.licenses.words import MAX_BYTES
 
@@ -25,6 +25,7 @@ _BETWEEN = re.compile(
     rb"terms|spdx|appendix|\bor\b|\band\b|https?:|www\."
 )
 _EITHER = re.compile(rb"\b(?:dual|either|at your (?:option|choice|discretion)|your choice|or)\b")
+_SEVERAL = re.compile(rb"licen[cs]ed under|\b(?:dual|either|both|terms)\b")
 # Conditions beyond the known texts that take the freedom to use, change or pass on away.
 _LIMITS = re.compile(
     rb"commons clause|non[ -]?commercial|(?:not|prohibit\w*|forbid\w*|except|without)\b[^.]{0,60}\bcommercial|"
@@ -72,17 +73,17 @@ def identify(data: bytes) -> Identified:
     first text counts as well. Without any known text, a short file counts for what it names.
     """
     data = plain(data)
-    found = find_texts(data)
+    found = known_texts(data)
     if not found:
         return _named(data)
     own, bundled, either = _parted(data, found)
     before = _flat(data[: found[0].start])
     ids = [match.name for match in own]
     for name, start, _ in mentions(before.decode("utf-8", "replace")):
-        announced = _PARTS.search(before[:start])
+        announced = _PARTS.search(before[:start]) or name in ANY_VERSION.values()
         if not announced and not any(_related(name, other) for other in ids) and _applies(before, start):
             ids.append(name)
-    either = either or len(set(ids)) > 1 and bool(_EITHER.search(before))
+    either = either or (len(set(ids)) > 1 and bool(_EITHER.search(before)))
     least = min(match.closeness for match in own)
     kind = "notice" if all(match.notice for match in own) else "text"
     rest = _between(data, found, own[-1])
@@ -94,6 +95,22 @@ def identify(data: bytes) -> Identified:
         f"{kind}, {least:.2f}",
         limit[0].decode("ascii", "replace") if limit else "",
     )
+
+
+def known_texts(data: bytes) -> list[Match]:
+    """The known texts in order; a notice of a GNU or Mozilla licence has the version that its words say."""
+    return [_versioned(data, match) if match.notice else match for match in find_texts(data)]
+
+
+def _versioned(data: bytes, match: Match) -> Match:
+    family = match.name.split("-")[0]
+    if family not in ("GPL", "LGPL", "AGPL", "MPL"):
+        return match
+    text = _flat(data[max(0, match.start - 120) : match.end + 120]).decode("utf-8", "replace")
+    named = [name for name, _, _ in mentions(text)]
+    # Of several, one with a version: the notice goes on to speak of "the GNU General Public License" alone.
+    named = [name for name in named if name.split("-")[0] == family]
+    return replace(match, name=max(named, key=lambda name: name.split("-")[1])) if named else match
 
 
 def recognise(text: str | bytes) -> tuple[str, ...]:
@@ -108,9 +125,9 @@ def _named(data: bytes) -> Identified:
     seen = mentions(flat.decode("utf-8", "replace"))
     if not seen or seen[0][1] > _TITLE:
         return Identified(limit=reason)
-    short = len(flat) < 2 * _TITLE
-    # The title of a long unknown text says what it is; a short one may name several.
-    chosen = [name for name, start, _ in seen if short and not _PARTS.search(flat[:start])] or [seen[0][0]]
+    # A title says what the text is; only a short statement may name several licences that hold.
+    several = len(flat) < 2 * _TITLE and _SEVERAL.search(flat)
+    chosen = [name for name, start, _ in seen if several and not _PARTS.search(flat[:start])] or [seen[0][0]]
     return Identified(
         _distinct(chosen), (), len(set(chosen)) > 1 and bool(_EITHER.search(flat)), "named", reason
     )

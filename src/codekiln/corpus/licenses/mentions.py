@@ -30,7 +30,7 @@ _NAMES: list[tuple[str, str]] = [
     ("BUSL-1.1", r"business\s+source\s+licen[sc]e"),
     ("ISC", r"isc\s+licen[sc]ed?"),
     ("Zlib", r"zlib(?:/libpng)?\s+licen[sc]e"),
-    ("Unlicense", r"(?:the\s+)?unlicense\b(?!\w)"),
+    ("Unlicense", r"(?:the\s+)?unlicense\b|free\s+and\s+unencumbered\s+software"),
     ("CC0-1.0", r"cc0(?:[\s-]1\.0)?|creative\s+commons\s+zero"),
     ("WTFPL", r"wtfpl|do\s+what\s+the\s+fuck\s+you\s+want"),
     ("CNRI-Python", r"cnri(?:['’\s]?s)?\s+(?:python\s+1\.6\s+)?(?:open\s+source\s+)?licen[sc]e"),
@@ -52,7 +52,7 @@ _GNU = (
     r"(?:gnu\s+)?(?P<kind>affero|lesser|library)?(?:\s+|\b)general\s+public\s+licen[sc]e"
     r"(?:\s+\(?a?l?gpl\)?)?(?:\s+as\s+published\s+by\s+the\s+free\s+software\s+foundation)?"
     r"[\s,;:(-]*(?:either\s+)?(?:version|v)?\.?\s*(?P<version>[123](?:\.[01])?)?"
-    r"|(?P<short>a|l)?gpl(?:\s+licen[sc]e)?[\s,-]*(?:version|v)?\.?\s*(?P<number>[123](?:\.[01])?)"
+    r"|(?P<short>a|l)?gpl(?:\s+licen[sc]e)?[\s,-]*(?:version|v)?\.?\s*(?P<number>[123](?:\.[01])?)?"
 )
 _LATER = re.compile(
     r"[\s.0)]*(?:\+|(?:of\s+the\s+licen[sc]e)?[\s,;(]*(?:or|and)\s*\(?(?:at\s+your\s+option\)?\s*)?"
@@ -68,9 +68,10 @@ _ADDRESSES = (
 _ALL = re.compile(
     rf"(?P<address>{_ADDRESSES})|(?<![\w-])(?:(?P<gnu>{_GNU})"
     + "".join(f"|(?P<n{number}>{pattern})" for number, (_, pattern) in enumerate(_NAMES))
-    + r")(?![\w])(?!-(?:style|like|compatible))",
+    + r")(?![\w])(?![\s-](?:style|like|compatible|incompatible))",
     re.IGNORECASE,
 )
+ANY_VERSION = {"GPL": "GPL-1.0-or-later", "LGPL": "LGPL-2.0-or-later", "AGPL": "AGPL-1.0-or-later"}
 _FAMILY = {"affero": "AGPL", "lesser": "LGPL", "library": "LGPL", "a": "AGPL", "l": "LGPL"}
 
 
@@ -93,9 +94,9 @@ def _name(match: re.Match[str], text: str) -> str | None:
         return _of_address(match)
     if match["gnu"]:
         version = match["version"] or match["number"]
-        if not version:
-            return None
         family = _FAMILY.get((match["kind"] or match["short"] or "").lower(), "GPL")
+        if not version:
+            return ANY_VERSION[family]
         later = _LATER.match(text, match.end(), match.end() + 120)
         name = f"{family}-{version if '.' in version else version + '.0'}"
         return canonical_id(f"{name}-or-later" if later else name)

@@ -13,9 +13,8 @@ from codekiln.corpus.licenses.identify import identify
 from codekiln.corpus.licenses.mentions import mentions
 from codekiln.corpus.licenses.verdict import License
 
-_NAMES = frozenset(
-    "pyproject.toml package.json composer.json Cargo.toml PKG-INFO METADATA setup.cfg setup.py pom.xml".split()
-)
+_FILES = "pyproject.toml package.json composer.json Cargo.toml PKG-INFO METADATA setup.cfg setup.py pom.xml"
+_NAMES = frozenset(_FILES.split())
 _MAX_TOML = 256 * 1024
 _LONG = 300  # characters above which a licence field holds the text itself
 

@@ -18,7 +18,7 @@ def is_reuse_file(path: str) -> bool:
     return path.rsplit("/", 1)[-1] == "REUSE.toml" or path == ".reuse/dep5" or path.endswith("/.reuse/dep5")
 
 
-def annotations(path: str, text: str) -> tuple[tuple[str, License], ...]:
+def patterns(path: str, text: str) -> tuple[tuple[str, License], ...]:
     """(pattern, verdict) pairs of a REUSE file, in order; none when it is malformed."""
     if len(text) > _MAX_BYTES:
         return ()

@@ -8,6 +8,7 @@ again, so that a file may hold any number of licences.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ from codekiln.corpus.licenses.words import Words, words_of
 LEAST = 0.8
 #: Notices are short, and people fill them in and reword them more.
 LEAST_NOTICE = 0.7
+#: … and of a text with fewer than `_SMALL` triples, where a few shared words weigh much.
+LEAST_SMALL = 0.88
+_SMALL = 60
 
 _SHARE = 0.5  # of its required triples that must occur anywhere before a known text is looked at closely
 _ROUNDS = 64  # stretches taken from one text
@@ -126,9 +130,10 @@ class _Text:
         seen, chosen = _grown(runs, ranks, np.zeros(len(optional), dtype=bool))
         total, extra = int(seen.sum()), int((seen & optional).sum())
         unknown = sum(run.last - run.first + 1 - (run.end - run.begin) for run in chosen)
-        unknown += sum(after.first - before.last - 1 for before, after in zip(chosen, chosen[1:]))
-        closeness = 2 * total / (int(self.table.sizes[entry]) + total + extra + unknown)
-        least = LEAST_NOTICE if self.table.notices[entry] else LEAST
+        unknown += sum(after.first - before.last - 1 for before, after in pairwise(chosen))
+        size = int(self.table.sizes[entry])
+        closeness = 2 * total / (size + total + extra + unknown)
+        least = LEAST_NOTICE if self.table.notices[entry] else LEAST_SMALL if size < _SMALL else LEAST
         score = total * closeness**_POWER if closeness >= least else 0.0
         return _Stretch(score, True, closeness, chosen[0].first, chosen[-1].last)
 
