@@ -8,6 +8,7 @@ again, so that a file may hold any number of licences.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
 import numpy as np
@@ -66,7 +67,7 @@ class _Run:
     last: int
 
 
-_Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]
+_Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]
 
 
 class _Text:
@@ -78,13 +79,19 @@ class _Text:
         at[at == len(table.triples)] = 0
         self.at = np.where(table.triples[at] == words.triples, at, -1)
         self.free = np.ones(len(at), dtype=bool)
+        self.hits = np.flatnonzero(self.at >= 0)
+        self.hit_places = self.at[self.hits]
+        self.ranks = np.full(len(table.triples), -1, dtype=np.int32)
+        self.least = np.where(
+            np.array(table.notices), LEAST_NOTICE, np.where(table.sizes < _SMALL, LEAST_SMALL, LEAST)
+        )
         self.lines: dict[int, _Line] = {}
         self.work = 0
 
     def bounds(self) -> dict[int, _Stretch]:
         """Entries that share most of their triples with the text, each with the best score it can reach."""
         table = self.table
-        seen = np.unique(self.at[self.at >= 0])
+        seen = np.unique(self.hit_places)
         starts, counts = table.first[seen], table.first[seen + 1] - table.first[seen]
         offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         shared = np.bincount(table.holders[offsets], minlength=2 * len(table.names)).reshape(-1, 2)
@@ -92,7 +99,7 @@ class _Text:
         total = required + optional
         closeness = 2 * total / np.maximum(table.sizes + total + optional, 1)
         score = total * closeness**_POWER
-        chosen = np.flatnonzero((required >= _SHARE * table.sizes) & (closeness >= LEAST_NOTICE))
+        chosen = np.flatnonzero((required >= _SHARE * table.sizes) & (closeness >= self.least))
         return {int(entry): _Stretch(float(score[entry])) for entry in chosen}
 
     def line(self, entry: int) -> _Line:
@@ -101,10 +108,12 @@ class _Text:
             table = self.table
             part = slice(int(table.bounds[entry]), int(table.bounds[entry + 1]))
             places = table.places[part]
-            rank = np.minimum(np.searchsorted(places, self.at), len(places) - 1)
-            positions = np.flatnonzero(places[rank] == self.at)
-            self.lines[entry] = positions, rank[positions], table.optional[part]
-            self.work += len(self.at)
+            self.ranks[places] = np.arange(len(places), dtype=np.int32)
+            ranks = self.ranks[self.hit_places]
+            self.ranks[places] = -1
+            inside = ranks >= 0
+            self.lines[entry] = self.hits[inside], ranks[inside], table.optional[part]
+            self.work += len(ranks)
         return self.lines[entry]
 
     def stretch(self, entry: int) -> _Stretch:
@@ -133,20 +142,24 @@ class _Text:
         unknown += sum(after.first - before.last - 1 for before, after in pairwise(chosen))
         size = int(self.table.sizes[entry])
         closeness = 2 * total / (size + total + extra + unknown)
-        least = LEAST_NOTICE if self.table.notices[entry] else LEAST_SMALL if size < _SMALL else LEAST
-        score = total * closeness**_POWER if closeness >= least else 0.0
+        score = total * closeness**_POWER if closeness >= self.least[entry] else 0.0
         return _Stretch(score, True, closeness, chosen[0].first, chosen[-1].last)
 
-    def take(self, stretch: _Stretch, best: dict[int, _Stretch], bounds: dict[int, float]) -> None:
-        """Mark a stretch as explained; entries whose own stretch overlaps it must be compared again."""
+    def take(self, stretch: _Stretch, best: dict[int, _Stretch], bounds: dict[int, float]) -> list[int]:
+        """Mark a stretch as explained; returns the entries whose own stretch overlaps it: to be compared again."""
         self.free[stretch.first : stretch.last + 1] = False
-        for entry, other in best.items():
-            if other.exact and other.first <= stretch.last and stretch.first <= other.last:
-                best[entry] = _Stretch(other.score or bounds[entry])
+        again = [
+            entry
+            for entry, other in best.items()
+            if other.exact and other.first <= stretch.last and stretch.first <= other.last
+        ]
+        for entry in again:
+            best[entry] = _Stretch(best[entry].score or bounds[entry])
+        return again
 
 
 def _grown(
-    runs: list[_Run], ranks: npt.NDArray[np.int64], seen: npt.NDArray[np.bool_]
+    runs: list[_Run], ranks: npt.NDArray[np.int32], seen: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.bool_], list[_Run]]:
     """The longest run with its neighbours, as long as these are near and say what was not yet said."""
     anchor = max(range(len(runs)), key=lambda number: (runs[number].end - runs[number].begin, -number))
@@ -169,21 +182,26 @@ def find_texts(data: bytes) -> list[Match]:
     """The known licence texts and notices in a text (the first `MAX_BYTES` of it), in order."""
     words = words_of(data)
     text = _Text(words, prints())
-    if not (text.at >= 0).any():
+    if not len(text.hits):
         return []
     best = text.bounds()
     bounds = {entry: stretch.score for entry, stretch in best.items()}
     matches: list[Match] = []
-    while best and len(matches) < _ROUNDS and text.work < _WORK:
-        entry = max(best, key=lambda number: (best[number].score, -number))
+    queue = [(-score, entry) for entry, score in bounds.items()]
+    heapify(queue)
+    while queue and len(matches) < _ROUNDS and text.work < _WORK:
+        score, entry = heappop(queue)
         stretch = best[entry]
+        if score != -stretch.score:
+            continue  # an older state of this entry
         if not stretch.exact:
             best[entry] = text.stretch(entry)
+            if best[entry].score:
+                heappush(queue, (-best[entry].score, entry))
             continue
-        if not stretch.score:
-            break
         start, end = int(words.starts[stretch.first]), int(words.ends[stretch.last + 2])
         table = text.table
         matches.append(Match(table.names[entry], table.notices[entry], stretch.closeness, start, end))
-        text.take(stretch, best, bounds)
+        for other in text.take(stretch, best, bounds):
+            heappush(queue, (-best[other].score, other))
     return sorted(matches, key=lambda match: match.start)
