@@ -81,7 +81,7 @@ def test_verdicts_are_the_same_from_pairs_and_in_any_order():
     }
     expected = licenses.resolve_folders(texts)
     assert licenses.resolve_folders(iter(reversed(texts.items()))) == expected
-    assert expected["b"].evidence == "b/COPYING, b/LICENSE"
+    assert expected["b"].evidence == "b/COPYING: Apache-2.0 (named); b/LICENSE: MPL-2.0 (named)"
 
 
 def test_equal_texts_are_judged_once(monkeypatch):

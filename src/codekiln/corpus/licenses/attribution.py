@@ -12,14 +12,14 @@ MAX_LINES = 50
 
 _COPYRIGHT = re.compile(r"(?:copyright\b|©|\(c\)[ \t]+(?=\d{4}))[^\n]{0,200}", re.IGNORECASE)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_TRAIL = " \t\r*/#-;\"'>"
+_TRAIL = " \t\r*/#-;\"'"
 
 
 def copyright_lines(text: str) -> list[str]:
     """Lines in the first `HEAD` characters that claim a copyright with a year or a holder, in order, each once."""
     found = []
     for match in _COPYRIGHT.finditer(text[:HEAD]):
-        line = " ".join(match[0].strip(_TRAIL).removesuffix("*/").split())
+        line = " ".join(match[0].strip(_TRAIL).removesuffix("*/").removesuffix("-->").split())
         words = line.lower()
         claims = _YEAR.search(line) or re.match(r"(?:copyright )?(?:\(c\)|©) ?\w", words)
         if claims and not re.search(r"\{|<year>|yyyy|\[year\]|copyright (?:notice|holder|owner|law)", words):

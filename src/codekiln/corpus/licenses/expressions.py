@@ -45,11 +45,11 @@ def canonical_id(name: str) -> str | None:
     """An SPDX id in the spelling of the list, `LicenseRef-…` as it is; None for what the list does not have."""
     if name.startswith(("LicenseRef-", "DocumentRef-")):
         return name
-    known = prints().ids.get(name.lower()) or _FORMER.get(name.lower())
-    if known or not name.endswith("+"):
-        return known
-    base = prints().ids.get(name[:-1].lower())
-    return base and (f"{base}-or-later" if f"{base.lower()}-or-later" in prints().ids else f"{base}+")
+    ids, lower = prints().ids, name.lower()
+    base = ids.get(lower[:-1]) if lower.endswith("+") else None
+    if base:
+        return ids.get(f"{base.lower()}-or-later") or f"{base}+"
+    return ids.get(lower) or _FORMER.get(lower)
 
 
 def is_permissive(name: str) -> bool:

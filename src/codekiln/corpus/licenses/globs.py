@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-#: A pattern longer than this matches nothing.
+#: A pattern longer than this, or with more stars, matches nothing.
 MAX_PATTERN = 1_000
+MAX_STARS = 20
 
 _STAR, _DEEP, _ONE = object(), object(), object()
 
@@ -37,7 +38,7 @@ def matches(pattern: str, path: str, *, flat: bool = False) -> bool:
 
     With `flat` (as in `.reuse/dep5`) `*` crosses folders too and `?` is any one character.
     """
-    if len(pattern) > MAX_PATTERN:
+    if len(pattern) > MAX_PATTERN or pattern.count("*") > 2 * MAX_STARS:
         return False
     steps = _steps(pattern, flat)
     prefix = next((n for n, step in enumerate(steps) if not isinstance(step, str)), len(steps))

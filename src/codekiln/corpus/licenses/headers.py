@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from codekiln.corpus.licenses.expressions import parse
-from codekiln.corpus.licenses.identify import known_texts
+from codekiln.corpus.licenses.identify import flat, known_texts
 from codekiln.corpus.licenses.mentions import mentions
 from codekiln.corpus.licenses.verdict import License
 
@@ -14,7 +14,7 @@ from codekiln.corpus.licenses.verdict import License
 HEADER_BYTES = 5 * 1024
 
 _TAG = re.compile(
-    rb"^[^\w\r\n]{0,16}(?:rem |dnl )?SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t:_-]{1,200})",
+    rb"^[^\w\r\n]{0,16}(?:[Rr][Ee][Mm] |dnl )?SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t:_-]{1,200})",
     re.MULTILINE,
 )
 _WORTH = re.compile(rb"licen[sc]e|redistribut|permission is|public domain|proprietary|confidential", re.I)
@@ -25,7 +25,6 @@ _COMMENT = re.compile(
 )
 _OPEN = ((b'"""', b'"""'), (b"'''", b"'''"), (b"/*", b"*/"), (b"<!--", b"-->"), (b"(*", b"*)"), (b"{-", b"-}"),
          (b"=begin", b"=end"), (b"=pod", b"=cut"), (b"--[[", b"]]"), (b"<#", b"#>"), (b"%{", b"%}"))  # fmt: skip
-_MARKS = re.compile(r"[\s*#/;|>\"'`%!-]+")
 _UNDER = re.compile(
     r"(?:licen[sc]ed?|licen[sc]e:|released|distributed|available|provided|covered|governed|redistributed?|use[d]?|terms"
     r")\b[^.]{0,100}$"
@@ -89,20 +88,20 @@ def _noticed(comment: bytes) -> License | None:
         )
         kind = "permissive" if expression.permissive else "non_permissive"
         return License(ids, kind, f"head of the file: {how}")
-    flat = _MARKS.sub(" ", comment.decode("utf-8", "replace")).lower()
-    closed = _CLOSED.search(flat)
+    words = flat(comment).decode("utf-8", "replace")
+    closed = _CLOSED.search(words)
     if closed:
         return License((), "non_permissive", f"head of the file: {closed[0]!r}")
     named = [
         name
-        for name, start, end in mentions(flat)
-        if _UNDER.search(flat[max(0, start - 120) : end])
-        and not _ELSEWHERE.search(flat[max(0, start - 80) : start])
+        for name, start, end in mentions(words)
+        if (_UNDER.search(words[max(0, start - 120) : start]) or "licen" in words[start:end])
+        and not _ELSEWHERE.search(words[max(0, start - 80) : start])
     ]
     if not named:
         return None
     ids = tuple(dict.fromkeys(named))
-    either = len(ids) > 1 and bool(re.search(r"\b(?:or|either|dual|choice)\b", flat))
+    either = len(ids) > 1 and bool(re.search(r"\b(?:or|either|dual|choice)\b", words))
     expression = parse((" OR " if either else " AND ").join(ids))
     assert expression is not None
     kind = "permissive" if expression.permissive else "non_permissive"

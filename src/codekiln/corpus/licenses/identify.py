@@ -36,7 +36,7 @@ _LIMITS = re.compile(
     rb"(?:additional|further) (?:restrictions?|conditions?) appl|all rights (?:are )?reserved\W{0,3}\s*do not"
 )
 _TAG = re.compile(rb"<[^<>]{1,300}>|&(?:[a-z]{1,8}|#\d{1,5});", re.IGNORECASE)
-_SPACES = re.compile(rb"[\s>|*#/;\"'`_~=-]+")
+_SPACES = re.compile(rb"(?:[\s>|*#;\"'`~=%!]|/{2,}(?=\s)|-{2,}|_{2,})+")
 _LETTERS = re.compile(rb"[a-z]{2}")
 _TITLE = (
     400  # letters, without the recognised texts, in which a file that has no known text may name its licence
@@ -77,7 +77,7 @@ def identify(data: bytes) -> Identified:
     if not found:
         return _named(data)
     own, bundled, either = _parted(data, found)
-    before = _flat(data[: found[0].start])
+    before = flat(data[: found[0].start])
     ids = [match.name for match in own]
     for name, start, _ in mentions(before.decode("utf-8", "replace")):
         announced = _PARTS.search(before[:start]) or name in ANY_VERSION.values()
@@ -87,7 +87,7 @@ def identify(data: bytes) -> Identified:
     least = min(match.closeness for match in own)
     kind = "notice" if all(match.notice for match in own) else "text"
     rest = _between(data, found, own[-1])
-    limit = _LIMITS.search(_flat(rest)[:20_000])
+    limit = _LIMITS.search(flat(rest)[:20_000])
     return Identified(
         _distinct(ids),
         tuple(name for name in _distinct([match.name for match in bundled]) if name not in ids),
@@ -104,13 +104,14 @@ def known_texts(data: bytes) -> list[Match]:
 
 def _versioned(data: bytes, match: Match) -> Match:
     family = match.name.split("-")[0]
-    if family not in ("GPL", "LGPL", "AGPL", "MPL"):
+    if family not in (*ANY_VERSION, "MPL"):
         return match
-    text = _flat(data[max(0, match.start - 120) : match.end + 120]).decode("utf-8", "replace")
-    named = [name for name, _, _ in mentions(text)]
-    # Of several, one with a version: the notice goes on to speak of "the GNU General Public License" alone.
-    named = [name for name in named if name.split("-")[0] == family]
-    return replace(match, name=max(named, key=lambda name: name.split("-")[1])) if named else match
+    text = flat(data[max(0, match.start - 120) : match.end + 120]).decode("utf-8", "replace")
+    alike = ("MPL",) if family == "MPL" else tuple(ANY_VERSION)
+    named = [name for name, _, _ in mentions(text) if name.split("-")[0] in alike]
+    # A notice goes on to speak of "the GNU General Public License" without a version.
+    exact = [name for name in named if name not in ANY_VERSION.values()]
+    return replace(match, name=(exact or named)[0]) if named else match
 
 
 def recognise(text: str | bytes) -> tuple[str, ...]:
@@ -119,17 +120,17 @@ def recognise(text: str | bytes) -> tuple[str, ...]:
 
 
 def _named(data: bytes) -> Identified:
-    flat = _flat(data[: 8 * 1024])
-    limit = _LIMITS.search(flat)
+    words = flat(data[: 8 * 1024])
+    limit = _LIMITS.search(words)
     reason = limit[0].decode("ascii", "replace") if limit else ""
-    seen = mentions(flat.decode("utf-8", "replace"))
+    seen = mentions(words.decode("utf-8", "replace"))
     if not seen or seen[0][1] > _TITLE:
         return Identified(limit=reason)
     # A title says what the text is; only a short statement may name several licences that hold.
-    several = len(flat) < 2 * _TITLE and _SEVERAL.search(flat)
-    chosen = [name for name, start, _ in seen if several and not _PARTS.search(flat[:start])] or [seen[0][0]]
+    several = len(words) < 2 * _TITLE and _SEVERAL.search(words)
+    chosen = [name for name, start, _ in seen if several and not _PARTS.search(words[:start])] or [seen[0][0]]
     return Identified(
-        _distinct(chosen), (), len(set(chosen)) > 1 and bool(_EITHER.search(flat)), "named", reason
+        _distinct(chosen), (), len(set(chosen)) > 1 and bool(_EITHER.search(words)), "named", reason
     )
 
 
@@ -137,7 +138,7 @@ def _parted(data: bytes, found: list[Match]) -> tuple[list[Match], list[Match], 
     """The project's own matches, those of bundled parts, and whether the own ones are alternatives."""
     own, either = [found[0]], False
     for number, match in enumerate(found[1:], 1):
-        between = _flat(data[found[number - 1].end : match.start])
+        between = flat(data[found[number - 1].end : match.start])
         lines = [
             line for line in data[found[number - 1].end : match.start].lower().splitlines() if line.strip()
         ]
@@ -164,7 +165,7 @@ def _between(data: bytes, found: list[Match], last: Match) -> bytes:
     return b"\n".join([*parts, rest[: announced.start()] if announced else rest[:1500]])
 
 
-def _flat(data: bytes) -> bytes:
+def flat(data: bytes) -> bytes:
     """Lower case, white space and signs of decoration as single spaces."""
     return _SPACES.sub(b" ", data[:65_536].lower())
 

@@ -186,8 +186,8 @@ def _core_metadata(text: str) -> object:
 
 def _classified(classifiers: Iterable[object]) -> str | None:
     found = []
-    for item in classifiers:
-        if isinstance(item, str) and item.strip().lower().startswith("license ::"):
+    for item in list(dict.fromkeys(item for item in classifiers if isinstance(item, str)))[:100]:
+        if item.strip().lower().startswith("license ::"):
             last = item.rsplit("::", 1)[1].strip()
             named = _CLASSIFIERS.get(last.lower()) or normalised(last)
             if named and last.lower() != "osi approved":

@@ -9,7 +9,7 @@ from codekiln.corpus.licenses.globs import matches
 from codekiln.corpus.licenses.verdict import License
 
 #: Patterns beyond these are not looked at (each file is compared with each).
-MAX_PATTERNS = 500
+MAX_PATTERNS = 200
 _MAX_BYTES = 256 * 1024
 _FLAT = "dep5:"
 
