@@ -114,6 +114,7 @@ def test_spdx_headers():
         (kit.COPYRIGHT + "Released under the BSD 3-Clause License.", ("BSD-3-Clause",)),
         (kit.COPYRIGHT + "License: GPLv3+", ("GPL-3.0-or-later",)),
         (kit.COPYRIGHT + "Distributed under the Boost Software License, Version 1.0.", ("BSL-1.0",)),
+        ("This code was written by Ada and is in the public domain.", ("LicenseRef-public-domain",)),
         ("Use of this source code is governed by a BSD-style license, see LICENSE.", None),
         ("A parser of licenses, compatible with the MIT license of others.", None),
         (kit.COPYRIGHT + "All rights reserved.", None),

@@ -11,6 +11,8 @@ from codekiln.corpus.licenses.prints import prints
 
 _TOKEN = re.compile(r"[()]|[A-Za-z0-9.+:_-]+|\S")
 _WORD = re.compile(r"[A-Za-z0-9.+:_-]+")
+#: What is said to be in the public domain, without one of the texts of the list; permissive as in ScanCode.
+PUBLIC_DOMAIN = "LicenseRef-public-domain"
 _MAX_DEPTH = 20
 _MAX_TOKENS = 200
 #: What the licence list once called licences and now calls a licence with an exception, and other former names.
@@ -53,7 +55,7 @@ def canonical_id(name: str) -> str | None:
 
 
 def is_permissive(name: str) -> bool:
-    return name.removesuffix("+") in permissive_ids()
+    return name == PUBLIC_DOMAIN or name.removesuffix("+") in permissive_ids()
 
 
 class _Parser:

@@ -29,6 +29,7 @@ _UNDER = re.compile(
     r"(?:licen[sc]ed?|licen[sc]e:|released|distributed|available|provided|covered|governed|redistributed?|use[d]?|terms"
     r")\b[^.]{0,100}$"
 )
+_ITSELF = re.compile("licen|public domain")
 # The file points elsewhere and says nothing itself, or is compared with something.
 _ELSEWHERE = re.compile(r"(?:inspired by|compatible with|not under|not licensed|unlike)\b[^.]{0,60}$")
 _CLOSED = re.compile(
@@ -95,7 +96,7 @@ def _noticed(comment: bytes) -> License | None:
     named = [
         name
         for name, start, end in mentions(words)
-        if (_UNDER.search(words[max(0, start - 120) : start]) or "licen" in words[start:end])
+        if (_UNDER.search(words[max(0, start - 120) : start]) or _ITSELF.search(words[start:end]))
         and not _ELSEWHERE.search(words[max(0, start - 80) : start])
     ]
     if not named:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from codekiln.corpus.licenses.expressions import canonical_id
+from codekiln.corpus.licenses.expressions import PUBLIC_DOMAIN, canonical_id
 
 _MAX = 8_000
 
@@ -46,6 +46,7 @@ _NAMES: list[tuple[str, str]] = [
     ("CDDL-1.0", r"common\s+development\s+and\s+distribution\s+licen[sc]e"),
     ("SSPL-1.0", r"server\s+side\s+public\s+licen[sc]e"),
     ("Elastic-2.0", r"elastic\s+licen[sc]e(?:\s+v?2(?:\.0)?)?"),
+    (PUBLIC_DOMAIN, r"(?:placed|released|dedicated|put|is|are|been)\s+(?:in|into|to)\s+the\s+public\s+domain"),
     ("HPND", r"historical\s+permission\s+notice"),
 ]  # fmt: skip
 _GNU = (
