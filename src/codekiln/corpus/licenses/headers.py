@@ -89,7 +89,7 @@ def _noticed(comment: bytes) -> License | None:
         )
         kind = "permissive" if expression.permissive else "non_permissive"
         return License(ids, kind, f"head of the file: {how}")
-    words = flat(comment).decode("utf-8", "replace")
+    words = " ".join(flat(comment).decode("utf-8", "replace").split())
     closed = _CLOSED.search(words)
     if closed:
         return License((), "non_permissive", f"head of the file: {closed[0]!r}")

@@ -36,7 +36,7 @@ _LIMITS = re.compile(
     rb"(?:additional|further) (?:restrictions?|conditions?) appl|all rights (?:are )?reserved\W{0,3}\s*do not"
 )
 _TAG = re.compile(rb"<[^<>]{1,300}>|&(?:[a-z]{1,8}|#\d{1,5});", re.IGNORECASE)
-_SPACES = re.compile(rb"(?:[\s>|*#;\"'`~=%!]|/{2,}(?=\s)|-{2,}|_{2,})+")
+_SPACES = re.compile(rb"(?:[\s>|*#;\"'`~=%!]|/{2,8}(?=\s)|-{2,}|_{2,})+")
 _LETTERS = re.compile(rb"[a-z]{2}")
 _TITLE = (
     400  # letters, without the recognised texts, in which a file that has no known text may name its licence
@@ -167,7 +167,7 @@ def _between(data: bytes, found: list[Match], last: Match) -> bytes:
 
 def flat(data: bytes) -> bytes:
     """Lower case, white space and signs of decoration as single spaces."""
-    return _SPACES.sub(b" ", data[:65_536].lower())
+    return _SPACES.sub(b" ", data[:65_536].lower()).strip()
 
 
 def _applies(before: bytes, start: int) -> bool:
