@@ -6,6 +6,7 @@ import sysconfig
 
 import pytest
 from corpus_kit import commit, git, program, reasons, repository, rows, sources, write
+from license_kit import MIT
 
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import find
@@ -23,8 +24,7 @@ def test_working_tree_of_a_repository(tmp_path):
         tmp_path / "demo",
         {
             "src/a.py": HELLO,
-            "LICENSE": "Permission is hereby granted, free of charge, to any person obtaining a copy of this "
-            "software, to deal in the Software without restriction",
+            "LICENSE": MIT,
             ".gitignore": "*.tmp.py\n",
             "node_modules/x/index.js": "let a = 1\n",
             "web/app.min.js": "let a=1\n",
@@ -51,7 +51,7 @@ def test_working_tree_of_a_repository(tmp_path):
     assert files["src/a.py"]["revision"] == head
     assert files["src/a.py"]["added_at"] == 1_700_000_000
     assert files["src/a.py"]["licenses"] == ["MIT"]
-    assert files["src/a.py"]["license_evidence"] == "LICENSE"
+    assert files["src/a.py"]["license_evidence"] == "LICENSE: MIT (text, 1.00)"
     assert files["src/new.py"]["revision"] == "working tree"
     assert files["src/new.py"]["added_at"] is None
     assert files["tool"]["language"] == "python"

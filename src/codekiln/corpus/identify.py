@@ -85,13 +85,11 @@ def _identify(
     packages: set[str],
     max_file_bytes: int,
 ) -> Identity:
-    verdict = licenses.of_path(path, listing.folders)
     name, text = reading.judge(path, data, max_file_bytes)
     language, reason, text = (name, "", text) if name else (None, text, "")
     if reason in ("empty", "too large"):
         language = languages.detect(path, "")
-    if isinstance(data, bytes):
-        verdict = licenses.from_header(data) or verdict
+    verdict = licenses.of_file(path, data if isinstance(data, bytes) else b"", listing.folders)
     if not text and isinstance(data, bytes) and reason == reading.UNKNOWN_LANGUAGE:
         text = decoding.decode(data[: reading.HEAD_BYTES])[0] or ""
     flags = flags_of(path, language, text, packages.__contains__)

@@ -161,7 +161,7 @@ def _rows(batch: Batch, part: Part, candidate: Candidate, data: bytes) -> list[t
     chosen = [] if isinstance(found, str) else [row for row in found if _selected(row[1], batch)]
     if not chosen:
         return []
-    verdict = source.license or licenses.from_header(data) or licenses.of_path(path, part.folders)
+    verdict = source.license or licenses.of_file(path, data, part.folders)
     revision = source.revision
     if candidate.committed and (
         source.kind == "blobs" or git.blob_id(data, candidate.committed) == candidate.committed

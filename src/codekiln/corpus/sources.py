@@ -16,7 +16,7 @@ from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import FILES, SKIPPED
 
-VERSION = 2
+VERSION = 3
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.

@@ -263,8 +263,7 @@ def _find_lines(path: Path, name: str, given: Mapping[str, str], compressed: boo
 
 
 def _opened(path: Path, compressed: bool) -> IO[bytes]:
-    stream: Any = gzip.open(path, "rb") if compressed else open(path, "rb")
-    return cast("IO[bytes]", stream)
+    return cast("IO[bytes]", gzip.open(path)) if compressed else open(path, "rb")
 
 
 def _sha256(path: Path) -> str:
