@@ -14,7 +14,8 @@ class SourceConfig(BaseModel):
     interpreter. `revision` reads git sources at that revision and not from their working tree. Files above
     `max_file_bytes` are never read. `languages` keeps only these names of the 92. `notebooks` are the forms that a
     Jupyter notebook is read in, a row each: a `script` in its kernel's language, `structured` cells with their
-    output, the `raw` JSON.
+    output, the `raw` JSON. `columns` names the columns of tables (Parquet, JSON Lines) where they are not the usual
+    ones: content, path, repo, language, licenses, revision.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,6 +24,7 @@ class SourceConfig(BaseModel):
     revision: str | None = None
     max_file_bytes: int = Field(1_048_576, gt=0, le=1024**3)
     languages: tuple[str, ...] | None = None
+    columns: dict[Literal["content", "path", "repo", "language", "licenses", "revision"], str] = {}
     notebooks: tuple[Literal["script", "structured", "raw"], ...] = Field(("script",), min_length=1)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from codekiln.corpus import archives, git, languages, licenses, names, outputs, walking
+from codekiln.corpus import archives, git, languages, licenses, names, outputs, tabular, walking
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.folders import walk_folder
 from codekiln.corpus.records import Candidate, Listing, Skip, Source
@@ -50,7 +50,7 @@ def list_sources(config: SourceConfig) -> list[Listing]:
     listings = [_standard_library()] if not config.paths else from_paths(config)
     for listing in listings:
         triage(listing, config)
-    if not any(listing.candidates for listing in listings):
+    if not any(listing.candidates or listing.table for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
 
@@ -105,7 +105,8 @@ def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]
             raise UserError(f"source {text} is neither a file nor a folder")
         outputs.refuse_output(text, path)
         archive = stat.S_ISREG(kind) and archives.suffix_of(path.name)
-        repository = None if archive else git.find(path)
+        table = stat.S_ISREG(kind) and tabular.suffix_of(path.name)
+        repository = None if archive or table else git.find(path)
         if repository and not repository.bare and not git.sees(repository, path):
             repository = None
         if config.revision is not None and repository is None:
@@ -114,6 +115,12 @@ def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]
             )
         if archive:
             listings[str(path)] = _archive(text, path, archive)
+        elif table:
+            found_table = tabular.find(path, {str(part): name for part, name in config.columns.items()})
+            source = Source(
+                path.name[: -len(table)], "table", str(path), revision=f"sha256:{found_table.sha256}"
+            )
+            listings[str(path)] = Listing(source, table=found_table)
         elif repository:
             add_repository(repository, path)
         else:

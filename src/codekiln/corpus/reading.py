@@ -147,7 +147,12 @@ def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
             if isinstance(data, bytes):
                 rows += _rows(batch, part, candidate, data)
-    rows.sort(key=lambda row: (row[1], row[2], row[3]))
+    return files_table(rows)
+
+
+def files_table(rows: list[tuple[object, ...]]) -> tuple[pa.Table, dict[str, int]]:
+    """Rows in the order of the schema as a table of `files`, sorted by (repo, path, kind), and what they count."""
+    rows = sorted(rows, key=lambda row: row[1:4])
     columns = list(zip(*rows)) if rows else [()] * len(FILES)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, FILES)]
     table = pa.Table.from_arrays(arrays, schema=FILES)

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from codekiln.corpus import languages, reading
+from codekiln.corpus import languages, reading, table_reading
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.listing import list_sources, nothing_found
 from codekiln.corpus.records import Candidate, Listing
@@ -54,6 +54,8 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
         source = listing.source
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
+        if listing.table:
+            part.append(sorted(config.columns.items()))
         if source.kind == "folder":
             for candidate, data in reading.contents(source, listing.candidates, config.max_file_bytes):
                 # What is no code by name and head is not read for a row: a log file that grows changes nothing.
@@ -98,18 +100,24 @@ def build_sources(
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
-    tasks = list(_batches(listings, config))
-    files = build(folder / "files", stage, FILES, reading.read_files, tasks, executor=executor)
+    tasks: list[reading.Batch | table_reading.TableBatch] = [*_batches(listings, config)]
+    tasks += [
+        table_reading.TableBatch(part, config.max_file_bytes, config.languages, config.notebooks)
+        for listing in listings
+        if listing.table
+        for part in listing.table.slices
+    ]
+    files = build(folder / "files", stage, FILES, _read, tasks, executor=executor)
     read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
     stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
-    left: list[reading.Batch | list[tuple[str, str, str, int]]] = [
+    left: list[_Left] = [
         [
             (listing.source.repo, skip.path, skip.reason, skip.size)
             for listing in listings
             for skip in listing.skipped
         ]
     ]
-    left += [_unread(batch, read) for batch in tasks]
+    left += [_unread(task, read) if isinstance(task, reading.Batch) else task for task in tasks]
     skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))
@@ -119,7 +127,17 @@ def _reasons(skipped: Dataset) -> Iterator[str]:
     return (row["reason"] for row in skipped.rows(["reason"]))
 
 
-def _skipped(task: reading.Batch | list[tuple[str, str, str, int]]) -> Any:
+#: What is known to be skipped, or where the rest is to be looked at again for its reasons.
+_Left: TypeAlias = "reading.Batch | table_reading.TableBatch | list[tuple[str, str, str, int]]"
+
+
+def _read(task: reading.Batch | table_reading.TableBatch) -> Any:
+    return reading.read_files(task) if isinstance(task, reading.Batch) else table_reading.read_files(task)
+
+
+def _skipped(task: _Left) -> Any:
+    if isinstance(task, table_reading.TableBatch):
+        return table_reading.read_skipped(task)
     return reading.read_skipped(task) if isinstance(task, reading.Batch) else reading.skipped_table(task)
 
 
@@ -142,7 +160,7 @@ def _batches(listings: list[Listing], config: SourceConfig) -> Iterator[reading.
             chosen.append(candidate)
             room -= cost
         parts.append(_part(listing, chosen))
-    if parts:
+    if any(part.candidates for part in parts):
         yield _batch(parts, config)
 
 

@@ -58,7 +58,8 @@ FILES_COLUMN = "files"
 class Slice:
     """Rows `first` … of a table: row groups `start` to `end` of Parquet, bytes `start` to `end` of lines.
 
-    `compressed` lines are one slice. `name` is what rows without a repository are filed under.
+    `compressed` lines are one slice. `name` is what rows without a repository are filed under. `columns` are pairs of
+    part and column: all of Parquet, those that were asked for of lines.
     """
 
     path: str
@@ -120,16 +121,19 @@ def records(part: Slice) -> Iterator[Record]:
     Raises:
         UserError: the table is damaged; the row or line is named.
     """
-    names = dict(part.columns)
+    given = dict(part.columns)
     for row, values in _rows(part):
-        inner = values.get(FILES_COLUMN) if "content" not in names else None
-        for number, one in enumerate(inner if isinstance(inner, list) else [values]):
-            if not isinstance(one, dict):
-                continue
-            merged = (
-                one if one is values else {**{k: v for k, v in values.items() if k != FILES_COLUMN}, **one}
-            )
-            yield _record(part, row, number, merged, names if one is values else _named(merged, {}))
+        # Columns of Parquet were chosen once; the records of JSON may differ in their keys.
+        names = given if part.kind == "parquet" else _named(values, given)
+        inner = values.get(FILES_COLUMN)
+        if "content" in names or not isinstance(inner, list):
+            yield _record(part, row, 0, values, names)
+            continue
+        outer = {key: value for key, value in values.items() if key != FILES_COLUMN}
+        for number, one in enumerate(inner):
+            if isinstance(one, dict):
+                merged = {**outer, **one}
+                yield _record(part, row, number, merged, _named(merged, {}))
 
 
 def _record(
@@ -245,7 +249,8 @@ def _find_lines(path: Path, name: str, given: Mapping[str, str], compressed: boo
                 digest.update(line)
                 if columns is None and line.strip():
                     values = _parsed(path, row, line)
-                    columns = _choose(path, given, _named(values, given), list(values))
+                    _choose(path, given, _named(values, given), list(values))
+                    columns = tuple(sorted(given.items()))
                 place += len(line)
                 row += 1
                 if place - start >= SLICE_BYTES and not compressed:
