@@ -118,7 +118,7 @@ def test_a_record_of_another_shape_is_told(tmp_path: Path, files: object) -> Non
 
 def test_corpus_build_keeps_what_is_not_its_own(tmp_path: Path) -> None:
     source, folder = code(tmp_path / "code"), tmp_path / "x"
-    build = ("corpus", "build", source, "-o", folder, "--workers", "1")
+    build = ("corpus", "build", source, "-o", folder, "--workers", "1", "--recipe", "quickstart")
     mine(folder / "sources.partial")
     assert "sources.partial: codekiln has not made this" in codekiln(*build, check=2).stderr
     assert tree(folder) == {"sources.partial": None, "sources.partial/notes.txt": b"mine"}
@@ -129,7 +129,17 @@ def test_corpus_build_keeps_what_is_not_its_own(tmp_path: Path) -> None:
 
 
 def test_eval_keeps_what_is_not_its_own(recipe: Path, pico_checkpoint: Path, tmp_path: Path) -> None:
-    codekiln("corpus", "build", code(tmp_path / "code"), "-o", tmp_path / "c", "--workers", "1")
+    codekiln(
+        "corpus",
+        "build",
+        code(tmp_path / "code"),
+        "-o",
+        tmp_path / "c",
+        "--workers",
+        "1",
+        "--recipe",
+        "quickstart",
+    )
     folder = mine(tmp_path / "userproj/eval").parent
     words = ("eval", pico_checkpoint, "--corpus", tmp_path / "c/corpus", "--recipe", recipe, "--threads", "1")
     for _ in range(2):
@@ -169,6 +179,16 @@ def test_a_mistake_keeps_an_earlier_runs_results(recipe: Path, repository: Path,
 
 
 def test_train_names_a_folder_of_another_stage(recipe: Path, pico_checkpoint: Path, tmp_path: Path) -> None:
-    codekiln("corpus", "build", code(tmp_path / "code"), "-o", tmp_path / "c", "--workers", "1")
+    codekiln(
+        "corpus",
+        "build",
+        code(tmp_path / "code"),
+        "-o",
+        tmp_path / "c",
+        "--workers",
+        "1",
+        "--recipe",
+        "quickstart",
+    )
     words = ("train", tmp_path / "c/corpus", "-m", pico_checkpoint, "--tokens", "9", "-o", tmp_path / "t")
     assert "is no dataset but the output of stage corpus" in codekiln(*words, check=2).stderr

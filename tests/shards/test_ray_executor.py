@@ -102,7 +102,7 @@ def write_project(folder: Path) -> Path:
 
 def start(*words: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "codekiln", "corpus", "build", *map(str, words), "--set", "corpus.heldout_minimum=3"],
+        [sys.executable, "-m", "codekiln", "corpus", "build", *map(str, words), "--set", "corpus.heldout_minimum=3", "--set", "corpus.licenses=any"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
 

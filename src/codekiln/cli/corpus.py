@@ -32,7 +32,7 @@ corpus.add_command(corpus_identify.identify)
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the corpus.")
 @click.option(
-    "--recipe", default="quickstart", show_default=True, help="Recipe whose `sources` and `corpus` apply."
+    "--recipe", default="corpus", show_default=True, help="Recipe whose `sources` and `corpus` apply."
 )
 @set_option
 @workers_option
@@ -50,7 +50,8 @@ def build(
     """Read SOURCEs (git repositories, folders, files, archives), filter, deduplicate and split them.
 
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
-    DIR/corpus; what is up to date is not made again.
+    DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
+    your own: --set corpus.licenses=any.
     """
     from codekiln.corpus.build import summarize
     from codekiln.pipeline.runner import bring, locked
@@ -155,6 +156,28 @@ def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: b
     path = output_folder(output) if output else Path(folder) / "corpus.html"
     write_bytes(path, corpus_page(summary, found, how_made(root / "sources", root / "corpus")).encode())
     emit({**summary, "samples": found, "page": str(path)}, as_json, [f"{path}: open it in a browser"])
+
+
+@corpus.command()
+@click.argument("folder", metavar="DIR")
+@click.option("-o", "--output", metavar="FILE", help="The text.  [default: DIR/ATTRIBUTION.txt]")
+@json_option
+def attribution(folder: str, output: str | None, as_json: bool) -> None:
+    """Write who must be named for the training files in DIR: licences and copyright lines by repository.
+
+    DIR is the folder of `corpus build`, or of a run.
+    """
+    from codekiln.corpus.licenses import attribution as attribute
+    from codekiln.corpus.licenses import attribution_text
+    from codekiln.shards import Dataset
+    from codekiln.shards.store import write_bytes
+
+    columns = ["repo", "path", "revision", "licenses", "license_evidence", "content"]
+    entries = attribute(Dataset.open(_root(folder) / "corpus" / "train").rows(columns))
+    path = output_folder(output) if output else Path(folder) / "ATTRIBUTION.txt"
+    write_bytes(path, attribution_text(entries).encode())
+    said = f"{path}: {len(entries)} entries, {sum(len(entry['files']) for entry in entries)} files"
+    emit({"entries": entries, "file": str(path)}, as_json, [said])
 
 
 def _threshold(change: str) -> tuple[str, float]:

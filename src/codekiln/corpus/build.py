@@ -31,9 +31,9 @@ __all__ = ["build_corpus", "summarize"]
 #: Raise one whenever what it names gives another result for the same input.
 SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 2, 3
 
-EXACT, NEAR = "exact_duplicate", "near_duplicate"
+EXACT, NEAR, LICENSE = "exact_duplicate", "near_duplicate", "license"
 
-_META = ["id", "repo", "path", "language", "license_type", "added_at", "size"]
+_META = ["id", "repo", "path", "language", "licenses", "license_type", "license_evidence", "added_at", "size"]
 _LICENSE_RANK = {"permissive": 0, "no_license": 1, "non_permissive": 2}
 
 
@@ -45,7 +45,9 @@ class _File:
     repo: str
     path: str
     language: str
+    licenses: list[str]
     license_type: str
+    license_evidence: str
     added_at: int | None
     size: int
     reason: str = ""
@@ -86,6 +88,8 @@ def build_corpus(
         signals.measure_table, executor=executor,
     )  # fmt: skip
     files = _load(source, measured)
+    if config.licenses == "permissive":
+        _drop_unlicensed(files)
     _apply_rules(files, rules)
     _drop_exact(files)
     banded = map_shards(
@@ -126,8 +130,17 @@ def _load(source: Dataset, measured: Dataset) -> list[_File]:
     return files
 
 
+def _drop_unlicensed(files: list[_File]) -> None:
+    for file in files:
+        if file.license_type != "permissive":
+            said = ", ".join(file.licenses) or "no licence"
+            file.reason, file.detail = LICENSE, f"{said}: not permissive ({file.license_evidence})"
+
+
 def _apply_rules(files: list[_File], rules: tuple[Rule, ...]) -> None:
     for file in files:
+        if file.reason:
+            continue
         rule = first_fired(rules, file.language, file.signals)
         if rule:
             file.reason, file.detail = rule.name, rule.detail(file.signals[rule.signal])

@@ -15,7 +15,8 @@ class SourceConfig(BaseModel):
     `max_file_bytes` are never read. `languages` keeps only these names of the 92. `notebooks` are the forms that a
     Jupyter notebook is read in, a row each: a `script` in its kernel's language, `structured` cells with their
     output, the `raw` JSON. `columns` names the columns of tables (Parquet, JSON Lines) where they are not the usual
-    ones: content, path, repo, language, licenses, revision.
+    ones: content, path, repo, language, licenses, revision. `opt_out` is a list of repositories and paths that are
+    never read: `repo` or `repo:path` a line.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,6 +25,7 @@ class SourceConfig(BaseModel):
     revision: str | None = None
     max_file_bytes: int = Field(1_048_576, gt=0, le=1024**3)
     languages: tuple[str, ...] | None = None
+    opt_out: str | None = None
     columns: dict[Literal["content", "path", "repo", "language", "licenses", "revision"], str] = {}
     notebooks: tuple[Literal["script", "structured", "raw"], ...] = Field(("script",), min_length=1)
 
@@ -31,12 +33,14 @@ class SourceConfig(BaseModel):
 class CorpusConfig(BaseModel):
     """How files are filtered, deduplicated and split.
 
-    `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
+    `licenses` is whose code may be learned from: `permissive` keeps files under permissive licences alone, `any` all, as
+    for one's own. `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
     of the rule table by rule name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    licenses: Literal["permissive", "any"] = "any"
     split: Literal["file", "time"] = "file"
     heldout_fraction: float = Field(0.1, gt=0, lt=1)
     heldout_minimum: int = Field(20, ge=1)

@@ -48,11 +48,17 @@ def list_sources(config: SourceConfig) -> list[Listing]:
         )
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
     listings = [_standard_library()] if not config.paths else from_paths(config)
+    refused = opt_outs(config)
     for listing in listings:
-        triage(listing, config)
+        triage(listing, config, refused)
     if not any(listing.candidates or listing.table for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
+
+
+def opt_outs(config: SourceConfig) -> list[licenses.OptOut]:
+    """The lines of the opt-out list, none where there is no list. Raises UserError as `licenses.read_opt_outs`."""
+    return licenses.read_opt_outs(Path(os.path.expanduser(config.opt_out))) if config.opt_out else []
 
 
 def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from codekiln.corpus import languages, reading, table_reading
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.listing import list_sources, nothing_found
+from codekiln.corpus.listing import list_sources, nothing_found, opt_outs
 from codekiln.corpus.records import Candidate, Listing
 from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import hash_json
@@ -55,7 +55,7 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
         if listing.table:
-            part.append(sorted(config.columns.items()))
+            part += [sorted(config.columns.items()), [line.line for line in opt_outs(config)]]
         if source.kind == "folder":
             for candidate, data in reading.contents(source, listing.candidates, config.max_file_bytes):
                 # What is no code by name and head is not read for a row: a log file that grows changes nothing.
@@ -100,9 +100,10 @@ def build_sources(
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
+    refused = tuple(opt_outs(config))
     tasks: list[reading.Batch | table_reading.TableBatch] = [*_batches(listings, config)]
     tasks += [
-        table_reading.TableBatch(part, config.max_file_bytes, config.languages, config.notebooks)
+        table_reading.TableBatch(part, config.max_file_bytes, config.languages, config.notebooks, refused)
         for listing in listings
         if listing.table
         for part in listing.table.slices

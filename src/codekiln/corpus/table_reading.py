@@ -27,6 +27,7 @@ class TableBatch:
     max_file_bytes: int
     languages: tuple[str, ...] | None
     notebooks: tuple[str, ...]
+    refused: tuple[licenses.OptOut, ...] = ()
 
 
 def read_files(batch: TableBatch) -> tuple[pa.Table, dict[str, int]]:
@@ -47,6 +48,9 @@ def read_skipped(batch: TableBatch) -> pa.Table:
 
 def _rows(batch: TableBatch, record: Record) -> tuple[list[tuple[object, ...]], str]:
     """The rows of a record, or none and the reason."""
+    line = licenses.opted_out(record.repo, record.path, list(batch.refused)) if batch.refused else None
+    if line is not None:
+        return [], f"opted out ({line})"
     language, text = _judge(record, batch.max_file_bytes)
     if not language:
         return [], text

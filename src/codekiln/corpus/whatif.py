@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from codekiln.corpus.build import LICENSE
 from codekiln.corpus.rules import Rule, with_thresholds
 from codekiln.errors import RunError
 from codekiln.shards import Dataset
@@ -39,7 +40,7 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
         RunError: signals and decisions do not belong together.
     """
     decisions = Dataset.open(corpus / "decisions")
-    fates = decisions.table(["id", "repo", "path", "language", "kept", "near_group", "size"])
+    fates = decisions.table(["id", "repo", "path", "language", "kept", "reason", "near_group", "size"])
     measured = Dataset.open(corpus / "signals").table()
     if not fates["id"].equals(measured["id"]):
         raise RunError(
@@ -49,7 +50,8 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
     before, after = with_thresholds(base), with_thresholds({**base, **changes})
     kept = np.asarray(fates["kept"].combine_chunks().to_numpy(zero_copy_only=False), bool)
     # Which of some copies is kept was decided by more than the rules: what is kept now stays first.
-    passes = ~_dropped(after, fates, measured)
+    licensed = np.array([reason != LICENSE for reason in fates["reason"].to_pylist()], bool)
+    passes = licensed & ~_dropped(after, fates, measured)
     then = _one_of_each(passes, kept, measured["content_hash"].to_pylist(), fates)
     places = [f"{repo}:{path}" for repo, path in zip(fates["repo"].to_pylist(), fates["path"].to_pylist())]
     return {

@@ -46,7 +46,7 @@ def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
         "sources",
         3,
         # What is read counts by its content, not by where it lies.
-        {**config.model_dump(mode="json", exclude={"paths"}), "seed": seed},
+        {**config.model_dump(mode="json", exclude={"paths", "opt_out"}), "seed": seed},
         {"code": found.fingerprint},
         lambda work: build_sources(work, config, seed=seed, executor=executor, found=found),
     )
