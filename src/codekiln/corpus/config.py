@@ -40,9 +40,9 @@ class CorpusConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    licenses: Literal["permissive", "any"] = "any"
     split: Literal["file", "time"] = "file"
     heldout_fraction: float = Field(0.1, gt=0, lt=1)
     heldout_minimum: int = Field(20, ge=1)
     near_jaccard: float = Field(0.7, gt=0, le=1)
     rules: dict[str, float] = {}
+    licenses: Literal["permissive", "any"] = "any"
