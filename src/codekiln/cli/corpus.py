@@ -8,11 +8,15 @@ from typing import Any
 import click
 
 from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
+from codekiln.cli.corpus_secrets import secrets
 
 
 @click.group()
 def corpus() -> None:
     """Build a corpus from repositories, and ask it about its files."""
+
+
+corpus.add_command(secrets)
 
 
 @corpus.command()
