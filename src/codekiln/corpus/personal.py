@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from codekiln.corpus.redact import MARK
 from codekiln.corpus.secret_values import words
 
 #: Lower-case text at which an address may stand: a dot, a decimal octet and a dot; the first group of the
@@ -56,7 +57,7 @@ def email(text: str, at: int) -> tuple[int, int] | None:
     """
     left = text[max(0, at - 64) : at]
     local = left[len(left.rstrip(_LOCAL)) :].lstrip(".%+-")
-    if not local or local.endswith(".") or not any(map(str.isalpha, local)):
+    if not local or MARK in local or local.endswith(".") or not any(map(str.isalpha, local)):
         return None
     found = _DOMAIN.match(text, at + 1)
     start = at - len(local)
@@ -87,9 +88,9 @@ def email(text: str, at: int) -> tuple[int, int] | None:
 
 _IPV4 = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9A-Za-z_]|\.[0-9]|-[0-9a-zA-Z])")
 _VERSION_BEFORE = re.compile(
-    r"(?i)(?:version|ver|\brev|release|build|sdk|v|update|upgrade|assembly|oid|section|chapter|§)[\s\"'=:>(,\[]*\Z"
+    r"(?i)(?:version|ver|\brev|release|build|sdk|v|update|upgrade|assembly|oid|section|chapter|§)[\s_\"'=:>(,\[]{0,12}\Z"
 )
-_PRODUCT_BEFORE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_.]*[/@-]|[=~^<>!]=\s*|[~^<>]\s*)\Z")
+_PRODUCT_BEFORE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_.]*[/@-]|[=~^<>!]=\s*|[~^]\s*|[<>]\s+)\Z")
 #: Public resolvers, everybody's addresses, and the stand-ins of documentation.
 _RESOLVERS = words(
     "12.34.56.78 123.45.67.89 123.123.123.123 11.22.33.44 111.111.111.111 8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9"

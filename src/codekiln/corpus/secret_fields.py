@@ -29,7 +29,7 @@ _REST_OF_NAME = re.compile(r"(?:-?[A-Za-z0-9_]){0,48}+")
 #: From the end of a name to its value: closing quote or bracket, type, operator, wrapping call, opening quote.
 _BRIDGE = re.compile(
     r"(?P<close>\\{0,3}[\"'`]{1,2})?[\])]{0,2}[?!]?[ \t]{0,32}+"
-    r"(?P<sign>:[ \t]{0,4}[A-Za-z_][A-Za-z0-9_.\[\]<>?|]{0,32}[ \t]{0,4}=(?![=>])|[:!=]={0,2}>?|->|,|\(|>|(?<=[ \t]))"
+    r"(?P<sign>:[ \t]{0,4}&?(?:'static )?[A-Za-z_][A-Za-z0-9_.\[\]<>?|]{0,32}[ \t]{0,4}=(?![=>])|[:!=]={0,2}>?|->|,|\(|>|(?<=[ \t]))"
     r"(?P<gap>[ \t]{0,32}+)"
     r"(?P<wrap>\[\]byte\(|(?:\[\][a-z]{1,8})?[\[{(]|[A-Za-z_][A-Za-z0-9_.:]{0,40}!?\([ \t]?)?"
     r"(?P<prefix>[rbuRBULf@&]{0,2})(?P<quote>\\{0,3}(?:[\"'`]))"

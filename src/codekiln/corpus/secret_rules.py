@@ -162,15 +162,15 @@ RULES: tuple[Rule, ...] = (
         _real,
     ),
     _rule(
+        "anthropic-key", "key", "sk-ant-", r"sk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{32,128}+" + _END, 3.5, _real
+    ),
+    _rule(
         "openai-key",
         "key",
         "sk-",
         r"sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,200}+" + _END,
         3.5,
         lambda value: _real(value) and looks_random(value[3:], 20),
-    ),
-    _rule(
-        "anthropic-key", "key", "sk-ant-", r"sk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{32,128}+" + _END, 3.5, _real
     ),
     _rule("huggingface-token", "token", "hf_", r"hf_[A-Za-z]{34}" + _END, 3.5, _real),
     _rule("replicate-token", "token", "r8_", r"r8_[A-Za-z0-9]{37}" + _END, 3.5),

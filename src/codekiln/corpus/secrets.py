@@ -54,7 +54,7 @@ _TARGETS = _targets()
 _ACTIONS = list(_TARGETS.values())
 _AUTOMATON = ahocorasick_rs.BytesAhoCorasick(
     [keyword.encode() for keyword in _TARGETS],
-    matchkind=ahocorasick_rs.MatchKind.LeftmostLongest,
+    matchkind=ahocorasick_rs.MatchKind.Standard,
     implementation=ahocorasick_rs.Implementation.DFA,
 )
 
@@ -69,7 +69,7 @@ def find(text: str, path: str = "", language: str | None = None) -> list[Finding
     haystack = text.encode("latin-1", "replace").lower()
     raw: list[_Raw] = []
     name_done = pem_done = rule_done = 0
-    for number, start, end in _AUTOMATON.find_matches_as_indexes(haystack):
+    for number, start, end in _AUTOMATON.find_matches_as_indexes(haystack, overlapping=True):
         action = _ACTIONS[number]
         if action is _NAME:
             if start < name_done:
@@ -144,18 +144,24 @@ _RUN = re.compile(r"[A-Za-z0-9+/=]{8,}")
 _CUT = re.compile(r"\A[A-Za-z0-9+/=\s\\\"',.;#*|-]*+")
 
 
+#: Which of overlapping findings gives the name: the most telling form first.
+_RANKS = {rule.name: rank for rank, rule in enumerate(RULES)} | {"pem-private-key": -1, "email": 9998, "ipv4": 9999}
+
+
 def _joined(text: str, raw: list[_Raw]) -> list[Finding]:
-    """In order, with overlapping findings made one that keeps the name of the first and longest."""
-    raw.sort(key=lambda one: (one[0], -one[1], one[2]))
-    merged: list[list[object]] = []
-    for start, end, rule, kind in raw:
-        if merged and start < merged[-1][1]:  # type: ignore[operator]
-            merged[-1][1] = max(end, merged[-1][1])  # type: ignore[call-overload]
+    """In order, with overlapping findings made one that bears the name of the most telling."""
+    raw.sort()
+    merged: list[_Raw] = []
+    for one in raw:
+        if merged and one[0] < merged[-1][1]:
+            other = merged[-1]
+            first = min(one, other, key=lambda raw: _RANKS.get(raw[2], len(RULES)))
+            merged[-1] = (other[0], max(one[1], other[1]), *first[2:])
         else:
-            merged.append([start, end, rule, kind])
+            merged.append(one)
     findings: list[Finding] = []
     line, done = 1, 0
-    for start, end, rule, kind in merged:  # type: ignore[assignment]
+    for start, end, rule, kind in merged:
         line += text.count("\n", done, start)
         done = start
         findings.append(Finding(start, end, line, rule, kind))
