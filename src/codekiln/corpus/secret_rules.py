@@ -168,7 +168,7 @@ RULES: tuple[Rule, ...] = (
         "openai-key",
         "key",
         "sk-",
-        r"sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,200}+" + _END,
+        r"sk-(?!ant-)(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,200}+" + _END,
         3.5,
         lambda value: _real(value) and looks_random(value[3:], 20),
     ),
