@@ -19,7 +19,17 @@ LINES = [
     "# nothing",
     "password = 'porkchop'",
 ]
-HEADER = "Id FileID Domain RepoName FilePath LineStart LineEnd GroundTruth ValueStart ValueEnd".split(" ")
+HEADER = [
+    "Id",
+    "FileID",
+    "Domain",
+    "RepoName",
+    "FilePath",
+    "LineStart",
+    "LineEnd",
+    "GroundTruth",
+    "ValueStart",
+]
 
 
 def test_labelled_lines_are_scored_and_no_value_is_printed(tmp_path: Path) -> None:
@@ -38,19 +48,13 @@ def test_labelled_lines_are_scored_and_no_value_is_printed(tmp_path: Path) -> No
     file = hashlib.sha256(b"a.py").hexdigest()[:8]
     with (meta / f"{binascii.crc32(bytes.fromhex(key)):08x}.csv").open("w", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow([*HEADER, "CryptographyKey", "PredefinedPattern", "Category"])
+        table.writerow([*HEADER, "ValueEnd", "CryptographyKey", "PredefinedPattern", "Category"])
         for number, (line, label) in enumerate([(1, "T"), (2, "F"), (3, "T"), (99, "T")]):
             table.writerow([number, file, "GitHub", "x", "x", line, line, label, "", "", "", "", "Password"])
+    script = str(ROOT / "benchmarks" / "corpus_secrets.py")
+    data = ["--creddata", str(meta.parent), "--repos", str(tmp_path / "repos")]
     done = subprocess.run(
-        [
-            sys.executable,
-            ROOT / "benchmarks" / "corpus_secrets.py",
-            git,
-            "--peer-megabytes",
-            "0.001",
-            "--json",
-        ]
-        + ["--creddata", meta.parent, "--repos", tmp_path / "repos"],
+        [sys.executable, script, str(git), "--peer-megabytes", "0.001", "--json", *data],
         capture_output=True,
         text=True,
         check=True,

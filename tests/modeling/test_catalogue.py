@@ -140,9 +140,7 @@ def test_a_local_gguf_is_converted_once(pico_checkpoint: Path, own_places: Path)
     assert verify(str(path)).files == 7
 
 
-@pytest.mark.parametrize(
-    "given", ["empty", "notes.txt", "absent.gguf", "./absent", "~nosuchuser/absent", "cut.gguf"]
-)
+@pytest.mark.parametrize("given", ["empty", "notes.txt", "absent.gguf", "./absent", "~nosuchuser/absent", "cut.gguf"])
 def test_a_wrong_local_path_is_the_users_mistake_in_one_line(
     own_places: Path, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
