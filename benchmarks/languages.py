@@ -40,7 +40,9 @@ _OTHER_NAMES = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("parquet", nargs="?", type=Path)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", action="store_true")

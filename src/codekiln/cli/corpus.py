@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from codekiln.cli import corpus_identify
 from codekiln.cli.common import (
     emit,
     executor_option,
@@ -17,6 +16,8 @@ from codekiln.cli.common import (
     table,
     workers_option,
 )
+from codekiln.cli.corpus_identify import identify
+from codekiln.cli.corpus_secrets import secrets
 from codekiln.errors import UserError
 
 
@@ -25,7 +26,8 @@ def corpus() -> None:
     """Build a corpus from repositories, and ask it about its files."""
 
 
-corpus.add_command(corpus_identify.identify)
+corpus.add_command(identify)
+corpus.add_command(secrets)
 
 
 @corpus.command()
