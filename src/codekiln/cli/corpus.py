@@ -79,6 +79,8 @@ def build(
                 ("dropped for", "files", "bytes"),
             ),
         ]
+    if summary["redactions"]:
+        lines += ["", *table(sorted(summary["redactions"].items()), ("replaced in the text", "places"))]
     emit(summary, as_json, lines)
 
 

@@ -16,7 +16,8 @@ class SourceConfig(BaseModel):
     Jupyter notebook is read in, a row each: a `script` in its kernel's language, `structured` cells with their
     output, the `raw` JSON. `columns` names the columns of tables (Parquet, JSON Lines) where they are not the usual
     ones: content, path, repo, language, licenses, revision. `opt_out` is a list of repositories and paths that are
-    never read: `repo` or `repo:path` a line.
+    never read: `repo` or `repo:path` a line. `redact` is what placeholders replace in the text: `secrets` (keys, tokens,
+    passwords), `personal` data (e-mail and IP addresses).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +29,7 @@ class SourceConfig(BaseModel):
     opt_out: str | None = None
     columns: dict[Literal["content", "path", "repo", "language", "licenses", "revision"], str] = {}
     notebooks: tuple[Literal["script", "structured", "raw"], ...] = Field(("script",), min_length=1)
+    redact: tuple[Literal["secrets", "personal"], ...] = ("secrets", "personal")
 
 
 class CorpusConfig(BaseModel):

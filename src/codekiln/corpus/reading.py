@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.corpus import archives, decoding, git, languages, licenses, names, notebooks, walking
+from codekiln.corpus import archives, decoding, git, languages, licenses, names, notebooks, secrets, walking
 from codekiln.corpus.records import Candidate, Source
 from codekiln.shards.tables import FILES, SKIPPED
 
 UNKNOWN_LANGUAGE = "unknown language"
+#: Before the rule's name in a counter of what was replaced.
+REDACTED = "redacted "
+_PERSONAL = frozenset(["email", "ip"])
 _KNOWN = frozenset(languages.LANGUAGES) - {languages.NOTEBOOK}
 
 #: Enough of a file without a known language to see a shebang line or a NUL byte.
@@ -36,13 +40,15 @@ class Part:
 class Batch:
     """The task of one shard: parts sorted by repository, and what limits reading.
 
-    `languages` keeps only these when given; `notebooks` are the forms of a notebook, a row each.
+    `languages` keeps only these when given; `notebooks` are the forms of a notebook, a row each; `redact` is what
+    placeholders replace (`SourceConfig`).
     """
 
     parts: tuple[Part, ...]
     max_file_bytes: int
     languages: tuple[str, ...] | None = None
     notebooks: tuple[str, ...] = ("script",)
+    redact: tuple[str, ...] = ()
 
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
@@ -141,25 +147,38 @@ def file_id(repo: str, path: str, data: bytes, kind: str = "file") -> str:
 
 
 def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a batch, sorted by (repo, path, kind), and how many rows and bytes were read."""
+    """The rows of `files` of a batch, sorted by (repo, path, kind), and counts: rows, bytes, findings of each rule."""
     rows: list[tuple[object, ...]] = []
+    counts = Counter[str]()
     for part in batch.parts:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
             if isinstance(data, bytes):
-                rows += _rows(batch, part, candidate, data)
-    return files_table(rows)
+                rows += _rows(batch, part, candidate, data, counts)
+    return files_table(rows, counts)
 
 
-def files_table(rows: list[tuple[object, ...]]) -> tuple[pa.Table, dict[str, int]]:
+def redacted(path: str, language: str, text: str, wanted: tuple[str, ...], counts: Counter[str]) -> str:
+    """The text with placeholders for what must not be learned; adds the findings of each rule to `counts`."""
+    if not wanted:
+        return text
+    found = secrets.find(text, path, language)
+    chosen = [one for one in found if ("personal" if one.kind in _PERSONAL else "secrets") in wanted]
+    counts.update(f"{REDACTED}{one.rule}" for one in chosen)
+    return secrets.redact(text, chosen) if chosen else text
+
+
+def files_table(rows: list[tuple[object, ...]], counts: Counter[str]) -> tuple[pa.Table, dict[str, int]]:
     """Rows in the order of the schema as a table of `files`, sorted by (repo, path, kind), and what they count."""
     rows = sorted(rows, key=lambda row: row[1:4])
     columns = list(zip(*rows)) if rows else [()] * len(FILES)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, FILES)]
     table = pa.Table.from_arrays(arrays, schema=FILES)
-    return table, {"files": len(rows), "bytes": int(pc.sum(table["size"]).as_py() or 0)}
+    return table, {"files": len(rows), "bytes": int(pc.sum(table["size"]).as_py() or 0), **counts}
 
 
-def _rows(batch: Batch, part: Part, candidate: Candidate, data: bytes) -> list[tuple[object, ...]]:
+def _rows(
+    batch: Batch, part: Part, candidate: Candidate, data: bytes, counts: Counter[str]
+) -> list[tuple[object, ...]]:
     source, path = part.source, candidate.path
     language, text = judge(path, data, batch.max_file_bytes)
     found = forms(language, text, batch.notebooks) if language else []
@@ -174,6 +193,7 @@ def _rows(batch: Batch, part: Part, candidate: Candidate, data: bytes) -> list[t
         revision = source.commit
     rows: list[tuple[object, ...]] = []
     for kind, language, text in chosen:
+        text = redacted(path, language, text, batch.redact, counts)
         size = len(text) if text.isascii() else len(text.encode())
         place = (
             file_id(source.repo, path, data, kind),

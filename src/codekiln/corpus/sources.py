@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import FILES, SKIPPED
 
-VERSION = 3
+VERSION = 4
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -49,7 +49,13 @@ def find(config: SourceConfig) -> Found:
 
 
 def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
-    parts: list[Any] = [config.max_file_bytes, config.languages, config.revision, config.notebooks]
+    parts: list[Any] = [
+        config.max_file_bytes,
+        config.languages,
+        config.revision,
+        config.notebooks,
+        config.redact,
+    ]
     for listing in listings:
         source = listing.source
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
@@ -95,7 +101,7 @@ def build_sources(
     found = found or find(config)
     listings, mark = found.listings, found.fingerprint
     settings = config.model_dump(
-        mode="json", include={"max_file_bytes", "languages", "revision", "notebooks"}
+        mode="json", include={"max_file_bytes", "languages", "revision", "notebooks", "redact"}
     )
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
@@ -103,7 +109,9 @@ def build_sources(
     refused = tuple(opt_outs(config))
     tasks: list[reading.Batch | table_reading.TableBatch] = [*_batches(listings, config)]
     tasks += [
-        table_reading.TableBatch(part, config.max_file_bytes, config.languages, config.notebooks, refused)
+        table_reading.TableBatch(
+            part, config.max_file_bytes, config.languages, config.notebooks, config.redact, refused
+        )
         for listing in listings
         if listing.table
         for part in listing.table.slices
@@ -171,7 +179,7 @@ def _part(listing: Listing, chosen: list[Candidate]) -> reading.Part:
 
 def _batch(parts: list[reading.Part], config: SourceConfig) -> reading.Batch:
     kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, config.max_file_bytes, config.languages, config.notebooks)
+    return reading.Batch(kept, config.max_file_bytes, config.languages, config.notebooks, config.redact)
 
 
 def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
@@ -182,4 +190,4 @@ def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
         for part in batch.parts
     ]
     kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, batch.max_file_bytes, batch.languages, batch.notebooks)
+    return replace(batch, parts=kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from codekiln.corpus.reading import REDACTED
 from codekiln.shards import Dataset
 
 _EXAMPLES = 3
@@ -43,7 +44,7 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
         `drops`: by reason, with up to three example paths; `languages`: files and bytes read, kept, train and
         held out; `licenses`: of the training files, with the evidence; `provenance`: one row a training file
         (repo, path, revision, licenses, license_type, evidence, bytes); `control_tokens`: literal control tokens
-        seen in source text. A vendored folder counts as one skipped path.
+        seen in source text; `redactions`: replaced places by rule. A vendored folder counts as one skipped path.
     """
     skipped, drops, licenses = _Tally(), _Tally(), _Tally()
     splits = {"train": _Tally(), "heldout": _Tally()}
@@ -95,6 +96,11 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
         ],
         "licenses": licenses.table("license", "license_type", "evidence"),
         "provenance": provenance,
+        "redactions": {
+            name.removeprefix(REDACTED): number
+            for name, number in Dataset.open(sources / "files").manifest.counters.items()
+            if name.startswith(REDACTED)
+        },
         "control_tokens": Dataset.open(corpus / "signals").manifest.counters.get("control_tokens", 0),
     }
 

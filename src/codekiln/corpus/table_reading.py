@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -27,26 +28,29 @@ class TableBatch:
     max_file_bytes: int
     languages: tuple[str, ...] | None
     notebooks: tuple[str, ...]
+    redact: tuple[str, ...] = ()
     refused: tuple[licenses.OptOut, ...] = ()
 
 
 def read_files(batch: TableBatch) -> tuple[pa.Table, dict[str, int]]:
     """The rows of `files` of a slice, sorted by (repo, path, kind), and how many rows and bytes were read."""
-    return reading.files_table([row for record in records(batch.part) for row in _rows(batch, record)[0]])
+    counts = Counter[str]()
+    rows = [row for record in records(batch.part) for row in _rows(batch, record, counts)[0]]
+    return reading.files_table(rows, counts)
 
 
 def read_skipped(batch: TableBatch) -> pa.Table:
     """The reasons of records that did not become rows."""
     skipped = []
     for record in records(batch.part):
-        reason = _rows(batch, record)[1]
+        reason = _rows(batch, record, Counter())[1]
         if reason:
             size = len((record.content or "").encode("utf-8", "replace"))
             skipped.append((record.repo, names.printable(record.path), reason, size))
     return reading.skipped_table(skipped)
 
 
-def _rows(batch: TableBatch, record: Record) -> tuple[list[tuple[object, ...]], str]:
+def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list[tuple[object, ...]], str]:
     """The rows of a record, or none and the reason."""
     line = licenses.opted_out(record.repo, record.path, list(batch.refused)) if batch.refused else None
     if line is not None:
@@ -65,6 +69,7 @@ def _rows(batch: TableBatch, record: Record) -> tuple[list[tuple[object, ...]], 
     judged = (list(verdict.licenses), verdict.license_type, verdict.evidence)
     rows: list[tuple[object, ...]] = []
     for kind, own, content in chosen:
+        content = reading.redacted(record.path, own, content, batch.redact, counts)
         # The same file may stand in a table twice: its place is part of what it is.
         identity = reading.file_id(record.repo, record.path, data, f"{kind} {batch.part.name} {record.row}")
         place = (identity, record.repo, record.path, kind, record.revision, None, own)

@@ -39,6 +39,11 @@ def corpus_page(summary: dict[str, Any], samples: list[dict[str, Any]], made: di
         ("skipped", "Never read", [flow.drops(read) if read else None]),
         ("languages", "Languages", [flow.languages(_languages(summary["languages"]))]),
         ("licences", "Licences", [_licences(summary["licenses"])]),
+        (
+            "redactions",
+            "Replaced by placeholders",
+            [_redactions(summary["redactions"])] if summary["redactions"] else [],
+        ),
         ("samples", "Samples", [_samples(samples)] if samples else []),
     ]
     head = el(
@@ -99,6 +104,13 @@ def _licences(items: list[dict[str, Any]]) -> Markup:
         Column("How it was found"),
     ]
     return table(columns, rows, caption="Licences of the training files")
+
+
+def _redactions(counts: dict[str, int]) -> Markup:
+    rows: list[list[Child]] = [[words(rule), count(number)] for rule, number in sorted(counts.items())]
+    return table(
+        [Column("Rule"), Column("Places", True)], rows, caption="Secrets and personal data", fit="plain"
+    )
 
 
 def _short(evidence: str) -> Child:
