@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
+from codekiln.cli.decontaminate import decontaminate
 
 
 @click.group()
 def corpus() -> None:
     """Build a corpus from repositories, and ask it about its files."""
 
+
+corpus.add_command(decontaminate)
 
 @corpus.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from codekiln.corpus.gramindex import GRAM, SHORTEST, Index, Owner, filter_bits, open_index
@@ -144,27 +145,24 @@ def _candidates(words: Words, index: Index) -> tuple[Places, Places, Hashes]:
     places, hashes = _known(run_hashes(words.hashes, GRAM), index.bits, index)
     found = [(places, np.full(len(places), GRAM), hashes)]
     if len(index.short_lengths):
-        starts = run_hashes(words.hashes, SHORTEST)
-        maybe = np.flatnonzero(filter_bits(index.short_bits, starts))
+        starts = _filtered(run_hashes(words.hashes, SHORTEST), index.start_bits)
         for length in index.short_lengths.tolist():
-            maybe = maybe[maybe + length <= len(words.hashes)]
-            values = runs_at(words.hashes, maybe, length)
-            there = _is_known(values, index)
-            found.append((maybe[there], np.full(int(there.sum()), length), values[there]))
+            starts = starts[: np.searchsorted(starts, len(words.hashes) - length, "right")]
+            maybe, hashes = _known(runs_at(words.hashes, starts, length), index.short_bits, index)
+            found.append((starts[maybe], np.full(len(maybe), length), hashes))
     columns = list(zip(*found))
     return np.concatenate(columns[0]), np.concatenate(columns[1]), np.concatenate(columns[2])
 
 
-def _known(hashes: Hashes, bits: Any, index: Index) -> tuple[Places, Hashes]:
-    blocks = [
-        np.flatnonzero(filter_bits(bits, hashes[at : at + _WORDS])) + at for at in range(0, len(hashes), _WORDS)
-    ]
-    maybe = np.concatenate([np.empty(0, np.int64), *blocks])
+def _known(hashes: Hashes, bits: npt.NDArray[np.uint8], index: Index) -> tuple[Places, Hashes]:
+    """Which of some hashes are in the index: their places and values."""
+    maybe = _filtered(hashes, bits)
     values = hashes[maybe]
-    there = _is_known(values, index)
+    rows = np.minimum(np.searchsorted(index.hashes, values), len(index.hashes) - 1)
+    there = index.hashes[rows] == values
     return maybe[there], values[there]
 
 
-def _is_known(hashes: Hashes, index: Index) -> Any:
-    rows = np.minimum(np.searchsorted(index.hashes, hashes), len(index.hashes) - 1)
-    return index.hashes[rows] == hashes
+def _filtered(hashes: Hashes, bits: npt.NDArray[np.uint8]) -> Places:
+    blocks = [filter_bits(bits, hashes[at : at + _WORDS]) + at for at in range(0, len(hashes), _WORDS)]
+    return np.concatenate([np.empty(0, np.int64), *blocks])

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from codekiln.corpus.gramgroups import Flags, group
 from codekiln.corpus.gramindex import GRAM, SHORTEST, Index, make_bits
 from codekiln.corpus.notices import without_notices
 from codekiln.corpus.words import Hashes, Places, Words, canonical, encode_text, run_hashes, runs_at, words_of
 
-_Flags = npt.NDArray[np.bool_]
 _BLOCK = 1 << 18
 
 
@@ -22,8 +22,8 @@ class GramRules(BaseModel):
     """Which runs of words of the test data count. The rule itself (report section 2.7) has no exception; these are
     for what copies in every repository and is no test.
 
-    `notices`: leave licence and copyright comments of the items out. `letters`: a run of ten words counts when so many
-    different ones of them hold a letter (`1, 2, 3, 4, …` is no sentence). `most_items`: leave out a run that more
+    `notices`: leave licence and copyright notices of the items out. `letters`: a run counts when so many different
+    words of it hold a letter (`1, 2, 3, 4, …` is no sentence), a short text with SHORTEST at most. `most_items`: leave out a run that more
     items than this of one benchmark share (import blocks); None keeps all. `ignore`: texts whose runs never count.
     """
 
@@ -71,11 +71,20 @@ def build_index(texts: pa.Table, rules: GramRules | None = None) -> Index:
     owners = np.repeat(np.arange(len(sizes)), counts)
     places = np.arange(counts.sum()) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
     hashes = run_hashes(words.hashes, GRAM)[places] if len(places) else np.empty(0, np.uint64)
-    keep, dropped = _allowed(words, places, hashes, rules)
+    lettered = _lettered(words)
+    keep, dropped = _allowed(words, lettered, places, hashes, rules)
     places, owners, hashes = places[keep], owners[keep], hashes[keep]
     whole = np.flatnonzero(short)
+    if rules.letters and len(whole):
+        spelt = [
+            len(set(words.hashes[at:end][lettered[at:end]].tolist()))
+            for at, end in zip(firsts[whole], ends[whole])
+        ]
+        whole = whole[np.array(spelt) >= min(rules.letters, SHORTEST)]
     lengths = np.concatenate([np.full(len(places), GRAM), sizes[whole]])
-    short_hashes = [runs_at(words.hashes, firsts[whole[sizes[whole] == size]], int(size)) for size in range(GRAM)]
+    short_hashes = [
+        runs_at(words.hashes, firsts[whole[sizes[whole] == size]], int(size)) for size in range(GRAM)
+    ]
     order = np.argsort(sizes[whole], kind="stable")
     hashes = np.concatenate([hashes, *short_hashes])
     lengths[len(places) :] = lengths[len(places) :][order]
@@ -96,7 +105,10 @@ def _collect(texts: pa.Table, rules: GramRules) -> _Texts:
     items = {pair: number for number, pair in enumerate(pairs)}
     rows = []
     # Benchmarks that derive from one another repeat their texts.
-    spelt = {text: canonical(without_notices(text) if rules.notices else text) for text in dict.fromkeys(columns[3])}
+    spelt = {
+        text: canonical(without_notices(text) if rules.notices else text)
+        for text in dict.fromkeys(columns[3])
+    }
     for benchmark, item, label, text in zip(*columns):
         if words := spelt[text]:
             rows.append((benchmarks[benchmark], items[benchmark, item], fields[label], words))
@@ -106,18 +118,27 @@ def _collect(texts: pa.Table, rules: GramRules) -> _Texts:
     return known
 
 
-def _allowed(words: Words, places: Places, hashes: Hashes, rules: GramRules) -> tuple[_Flags, dict[str, int]]:
+def _lettered(words: Words) -> Flags:
+    """Which words hold a letter."""
+    letters = np.ones(256, np.bool_)
+    letters[[0, *b"0123456789_"]] = False
+    held = letters[np.frombuffer(words.text, np.uint8)]
+    return np.asarray(np.maximum.reduceat(held, words.starts) if len(words.starts) else np.empty(0, np.bool_))
+
+
+def _allowed(
+    words: Words, lettered: Flags, places: Places, hashes: Hashes, rules: GramRules
+) -> tuple[Flags, dict[str, int]]:
     """Which runs the rules let through, and how many places each rule took out."""
     keep = np.ones(len(places), np.bool_)
     dropped = {"few_letters": 0, "ignored": 0}
     if not len(places):
         return keep, dropped
     if rules.letters:
-        letters = np.ones(256, np.bool_)
-        letters[[0, *b"0123456789_"]] = False
-        lettered = np.maximum.reduceat(letters[np.frombuffer(words.text, np.uint8)], words.starts)
         for at in range(0, len(places), _BLOCK):
-            keep[at : at + _BLOCK] = _different(words.hashes, lettered, places[at : at + _BLOCK]) >= rules.letters
+            keep[at : at + _BLOCK] = (
+                _different(words.hashes, lettered, places[at : at + _BLOCK]) >= rules.letters
+            )
         dropped["few_letters"] = int(len(keep) - keep.sum())
     if rules.ignore:
         ignored = np.isin(hashes, ignored_hashes(rules.ignore)) & keep
@@ -126,7 +147,7 @@ def _allowed(words: Words, places: Places, hashes: Hashes, rules: GramRules) -> 
     return keep, dropped
 
 
-def _different(hashes: Hashes, lettered: _Flags, places: Places) -> npt.NDArray[np.int64]:
+def _different(hashes: Hashes, lettered: Flags, places: Places) -> npt.NDArray[np.int64]:
     """How many different words with a letter each run of GRAM words has."""
     columns = [np.where(lettered[places + word], hashes[places + word], np.uint64(0)) for word in range(GRAM)]
     table = np.sort(np.stack(columns), axis=0)
@@ -144,64 +165,36 @@ def _index(
     words: Words, known: _Texts, rows: Places, places: Places, lengths: Places, owners: Places, hashes: Hashes,
     rules: GramRules, dropped: dict[str, int],
 ) -> Index:  # fmt: skip
-    """Group equal runs, and the rows that own them by benchmark."""
-    unique, first, runs = np.unique(hashes, return_index=True, return_inverse=True)
-    # (run, text) pairs, then one entry for every row of the text.
-    texts = max(len(known.texts), 1)
-    pairs = np.sort(runs.astype(np.int64) * texts + owners)  # np.unique hashes here, ten times slower
-    pairs = pairs[np.concatenate([[True], pairs[1:] != pairs[:-1]])] if len(pairs) else pairs
-    run_of, text_of = pairs // texts, pairs % texts
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    begins = np.searchsorted(rows[:, 0], np.arange(texts + 1))
-    have = begins[text_of + 1] - begins[text_of]
-    entries = np.arange(have.sum()) + np.repeat(begins[text_of] - np.cumsum(have) + have, have)
-    run_of = np.repeat(run_of, have)
-    entries = entries[np.lexsort((rows[entries, 3], rows[entries, 2], run_of))]
-    run_of = np.sort(run_of, kind="stable")
-    benchmark, item, label = rows[entries, 1], rows[entries, 2], rows[entries, 3]
-    new_item = np.ones(len(entries), np.bool_)
-    new_item[1:] = (item[1:] != item[:-1]) | (run_of[1:] != run_of[:-1])
-    opens = np.ones(len(entries), np.bool_)
-    opens[1:] = (benchmark[1:] != benchmark[:-1]) | (run_of[1:] != run_of[:-1])
-    heads = np.flatnonzero(opens)
-    counts = np.add.reduceat(new_item.astype(np.int64), heads) if len(heads) else heads
-    kept = np.ones(len(unique), np.bool_)
-    if rules.most_items is not None and len(heads):
-        kept[run_of[heads[counts > rules.most_items]]] = False
-        kept[lengths[first] < GRAM] = True
-    stays = kept[run_of[heads]] if len(heads) else np.empty(0, np.bool_)
-    heads, counts, first = heads[stays], counts[stays], first[kept]
-    owned = np.concatenate([[0], np.cumsum(np.bincount(run_of[heads], minlength=len(unique))[kept])])
-    long = lengths[first] == GRAM
-    short_places = places[first][~long]
-    covered = np.zeros(len(known.items), np.bool_)
-    covered[item[kept[run_of]] if len(entries) else item] = True
+    groups = group(hashes, owners, lengths == GRAM, rows, len(known.texts), rules.most_items)
+    places, lengths = places[groups.first], lengths[groups.first]
+    long = lengths == GRAM
     names = {
         "benchmarks": known.benchmarks,
         "items": known.items,
         "fields": known.fields,
         "counts": {
             "items": len(known.items),
-            "items_without_runs": int(len(covered) - covered.sum()),
+            "items_without_runs": len(known.items) - len(groups.covered),
             "runs": int(long.sum()),
             "short_texts": int(len(long) - long.sum()),
             "places_left_out_few_letters": dropped["few_letters"],
             "places_left_out_ignored": dropped["ignored"],
-            "runs_left_out_shared_by_many": int(len(kept) - kept.sum()),
+            "runs_left_out_shared_by_many": groups.left_out,
         },
     }
     return Index(
-        hashes=unique[kept],
-        begins=words.starts[places[first]] - 1,
-        sizes=(words.ends[places[first] + lengths[first] - 1] - words.starts[places[first]]).astype(np.int32),
-        owned=owned.astype(np.int64),
-        benchmarks=benchmark[heads].astype(np.int32),
-        items=item[heads].astype(np.int32),
-        labels=label[heads].astype(np.int32),
-        counts=counts.astype(np.int32),
-        bits=make_bits(unique[kept][long]),
-        short_bits=make_bits(runs_at(words.hashes, short_places, SHORTEST)),
-        short_lengths=np.unique(lengths[first][~long]).astype(np.int32),
+        hashes=groups.hashes,
+        begins=words.starts[places] - 1,
+        sizes=(words.ends[places + lengths - 1] - words.starts[places]).astype(np.int32),
+        owned=np.concatenate([[0], np.cumsum(groups.owned)]).astype(np.int64),
+        benchmarks=groups.benchmarks,
+        items=groups.items,
+        labels=groups.labels,
+        counts=groups.counts,
+        bits=make_bits(groups.hashes[long]),
+        short_bits=make_bits(groups.hashes[~long]),
+        start_bits=make_bits(runs_at(words.hashes, places[~long], SHORTEST)),
+        short_lengths=np.unique(lengths[~long]).astype(np.int32),
         blob=np.frombuffer(words.data, np.uint8),
         names=names,
     )

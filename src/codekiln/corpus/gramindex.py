@@ -34,6 +34,7 @@ TEXTS = pa.schema(
     metadata={"codekiln.schema": "benchmark_texts", "codekiln.version": "1"},
 )
 
+
 class Owner(NamedTuple):
     """Where a run of words comes from: the first item of a benchmark that has it, and how many of its items do."""
 
@@ -49,8 +50,8 @@ class Index:
 
     `hashes`: uint64 (R,), of runs of GRAM words and of whole short texts. `begins`, `sizes`: where in `blob` the words
     of each run stand, in bytes. `owned`: int64 (R + 1,), rows of `benchmarks`, `items`, `labels`, `counts` that are
-    the owners of each run. `bits` and `short_bits`: one bit a hash, of runs of GRAM words and of the first SHORTEST
-    words of short texts: what is not set there is not in the index. `short_lengths`: numbers of words of short texts.
+    the owners of each run. `bits`, `short_bits`, `start_bits`: filters of the runs of GRAM words, of the short texts and
+    of their first SHORTEST words. `short_lengths`: numbers of words of short texts.
     `names`: the benchmarks, items and fields by number, and what was counted.
     """
 
@@ -64,6 +65,7 @@ class Index:
     counts: npt.NDArray[np.int32]
     bits: npt.NDArray[np.uint8]
     short_bits: npt.NDArray[np.uint8]
+    start_bits: npt.NDArray[np.uint8]
     short_lengths: npt.NDArray[np.int32]
     blob: npt.NDArray[np.uint8]
     names: dict[str, Any]
@@ -87,21 +89,34 @@ class Index:
         )
 
 
-def filter_bits(bits: npt.NDArray[np.uint8], hashes: Hashes) -> npt.NDArray[np.bool_]:
-    """Whether each hash may be among those that made `bits`; no hash that is there is ever missed."""
-    places = hashes >> np.uint64(64 - (len(bits) * 8).bit_length() + 1)
-    return (bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)) & 1 != 0
+def filter_bits(bits: npt.NDArray[np.uint8], hashes: Hashes) -> npt.NDArray[np.int64]:
+    """The places of those hashes that may be among the ones that made `bits`; none that is there is ever missed."""
+    maybe = np.flatnonzero(_bit(bits, _first(hashes, len(bits))))
+    return maybe[_bit(bits, _second(hashes[maybe], len(bits))) != 0]
 
 
 def make_bits(hashes: Hashes) -> npt.NDArray[np.uint8]:
-    """A table of 16 to 32 bits a hash."""
-    size = 1 << max(8, (16 * len(hashes)).bit_length())
-    bits = np.zeros(size // 8, np.uint8)
-    places = hashes >> np.uint64(64 - size.bit_length() + 1)
-    np.bitwise_or.at(bits, places >> np.uint64(3), np.uint8(1) << (places & np.uint64(7)).astype(np.uint8))
+    """A Bloom filter with 16 to 32 bits and two probes a hash: about one stranger in 150 gets through."""
+    bits = np.zeros((1 << max(8, (16 * len(hashes)).bit_length())) // 8, np.uint8)
+    for places in (_first(hashes, len(bits)), _second(hashes, len(bits))):
+        np.bitwise_or.at(
+            bits, places >> np.uint64(3), np.uint8(1) << (places & np.uint64(7)).astype(np.uint8)
+        )
     return bits
 
 
+def _first(hashes: Hashes, size: int) -> Hashes:
+    return hashes >> np.uint64(64 - (size * 8).bit_length() + 1)
+
+
+def _second(hashes: Hashes, size: int) -> Hashes:
+    return hashes & np.uint64(size * 8 - 1)
+
+
+def _bit(bits: npt.NDArray[np.uint8], places: Hashes) -> npt.NDArray[np.uint8]:
+    return np.asarray(
+        (bits[places >> np.uint64(3)] >> (places & np.uint64(7)).astype(np.uint8)) & np.uint8(1)
+    )
 
 
 def save_index(index: Index, path: Path) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -60,7 +61,7 @@ def files_against(texts: Sequence[str]) -> list[tuple[Path, tuple[str, ...] | No
             if given or known_file((Path(folder) / name).as_posix())
         )
         if given:
-            inside = [one for one in inside if _kind(one) in _ROWS]
+            inside = [one for one in inside if row_format(one)]
         if not inside:
             raise UserError(
                 f"--against {text}: no file of a known test set in it; give a file, with its fields as PATH:field,field"
@@ -90,9 +91,14 @@ def read_texts(files: Sequence[tuple[Path, tuple[str, ...] | None]]) -> pa.Table
     return pa.table(columns, schema=TEXTS)
 
 
+def row_format(path: Path) -> bool:
+    """Whether a file holds rows (by its name)."""
+    return _kind(path) in _ROWS
+
+
 def _entries(path: Path, given: tuple[str, ...] | None) -> Iterator[tuple[str, str, str, str]]:
     known = known_file(path.absolute().as_posix())
-    if _kind(path) not in _ROWS:
+    if not row_format(path):
         yield path.name, path.name, "text", _decoded(b"".join(_pieces(path)), path)
         return
     benchmark = known[0] if known else path.name
@@ -189,16 +195,14 @@ def _pieces(path: Path) -> Iterator[bytes]:
                 if size > MOST_BYTES:
                     raise UserError(f"{path} unpacks to more than {MOST_BYTES} bytes; it is no test set")
                 yield piece
-    except (OSError, EOFError, lzma.LZMAError, gzip.BadGzipFile, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise UserError(f"{path} cannot be read ({one_line(error)[:120]})") from None
 
 
 def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rb")
-    if path.suffix.lower() == ".xz":
-        return lzma.open(path, "rb")
-    return open(path, "rb")
+    packed: Any = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix.lower(), open)
+    stream: IO[bytes] = packed(path, "rb")
+    return stream
 
 
 def _decoded(data: bytes, path: Path) -> str:

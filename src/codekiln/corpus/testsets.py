@@ -29,7 +29,11 @@ LAYOUTS = (
     Layout("mbpp", "mbpp_sanitized.jsonl", ("prompt", "code", "test_list")),
     Layout("mbpp", "sanitized-mbpp.json", ("prompt", "code", "test_list")),
     Layout("mbpp+", "MbppPlus*.jsonl", ("prompt", "canonical_solution", "code", "assertion", "test_list")),
-    Layout("bigcodebench", "BigCodeBench*.jsonl", ("complete_prompt+canonical_solution", "instruct_prompt", "test")),
+    Layout(
+        "bigcodebench",
+        "BigCodeBench*.jsonl",
+        ("complete_prompt+canonical_solution", "instruct_prompt", "test"),
+    ),
     Layout("livecodebench", "livecodebench/problems*.jsonl", ("question_content", "starter_code")),
     Layout("livecodebench", "livecodebench/lcb*.jsonl", ("question_content", "starter_code")),
     Layout("livecodebench", "livecodebench/test*.jsonl", ("question_content", "starter_code")),
@@ -67,18 +71,25 @@ LAYOUTS = (
     Layout("hellaswag", "hellaswag-validation.jsonl", ("ctx", "endings")),
     Layout("arc-challenge", "arc_challenge-test.jsonl", _CHOICE),
     Layout("arc-easy", "arc_easy-test.jsonl", _CHOICE),
-    Layout("truthfulqa", "TruthfulQA.csv", ("Question", "Best Answer", "Correct Answers", "Incorrect Answers")),
+    Layout(
+        "truthfulqa", "TruthfulQA.csv", ("Question", "Best Answer", "Correct Answers", "Incorrect Answers")
+    ),
     Layout("winogrande", "winogrande_xl-validation.jsonl", ("sentence",)),
     Layout("boolq", "boolq-validation.jsonl", ("question", "passage")),
     Layout("piqa", "piqa-validation.jsonl", ("goal", "sol1", "sol2")),
     Layout("openbookqa", "openbookqa-validation.jsonl", ("question_stem", "choices.text")),
     Layout("commonsenseqa", "commonsense_qa-validation.jsonl", ("question", "choices.text")),
-    Layout("social-iqa", "social_iqa-validation.jsonl", ("context", "question", "answerA", "answerB", "answerC")),
+    Layout(
+        "social-iqa", "social_iqa-validation.jsonl", ("context", "question", "answerA", "answerB", "answerC")
+    ),
 )
 
 _PACKED = re.compile(r"\.(?:gz|xz|zst)$")
 _COMPILED = tuple(
-    (layout, re.compile("(?:^|/)" + "([^/]*)".join(re.escape(part) for part in layout.pattern.split("*")) + "$"))
+    (
+        layout,
+        re.compile("(?:^|/)" + "([^/]*)".join(re.escape(part) for part in layout.pattern.split("*")) + "$"),
+    )
     for layout in LAYOUTS
 )
 #: Keys that name an item, the first that a row has.
@@ -100,7 +111,12 @@ def item_name(row: dict[str, object], number: int) -> str:
     metadata = row.get("metadata")
     inner = metadata if isinstance(metadata, dict) else {}
     name = next(
-        (str(where[key]) for key in _NAMES for where in (row, inner) if isinstance(where.get(key), str | int)),
+        (
+            str(where[key])
+            for key in _NAMES
+            for where in (row, inner)
+            if isinstance(where.get(key), str | int)
+        ),
         f"row {number}",
     )
     language = row.get("language")

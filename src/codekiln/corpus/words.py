@@ -71,9 +71,13 @@ def encode_text(text: str) -> bytes:
     """The bytes that a text's words are looked for in; line breaks stay where they are."""
     if text.isascii():
         return text.encode()
-    if not _MANY_MARKS.search(text):
-        text = unicodedata.normalize("NFKC", text)
-    return _ALONE.sub(r" \1 ", _SEPARATOR.sub(" ", text.lower())).encode()
+    return "\n".join(line if line.isascii() else _plain(line) for line in text.split("\n")).encode()
+
+
+def _plain(line: str) -> str:
+    if not _MANY_MARKS.search(line):
+        line = unicodedata.normalize("NFKC", line)
+    return _ALONE.sub(r" \1 ", _SEPARATOR.sub(" ", line.lower()))
 
 
 def canonical(text: str) -> bytes:
@@ -100,9 +104,7 @@ def words_of(parts: Iterable[bytes]) -> Words:
         ends.append(behind)
         hashes.append(values)
         at = end
-    return Words(
-        data, text, np.concatenate(starts), np.concatenate(ends), np.concatenate(hashes), offsets
-    )
+    return Words(data, text, np.concatenate(starts), np.concatenate(ends), np.concatenate(hashes), offsets)
 
 
 def _block(text: bytes, at: int, end: int) -> tuple[Places, Places, Hashes]:
