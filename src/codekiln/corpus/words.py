@@ -32,7 +32,7 @@ _WORD = bytes(
     byte if byte >= 128 or chr(byte).isalnum() or byte == 95 else 0 for byte in bytes(range(256)).lower()
 )
 _SEPARATOR = re.compile(r"[^\w\x00-\x7f]+")
-_ALONE = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
+_ALONE = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 # Normalising sorts the marks of one letter, in quadratic time; no language has so many (Unicode TR 15 allows 30).
 _MANY_MARKS = re.compile(r"[^\w\x00-\x7f]{31}")
 
@@ -76,8 +76,14 @@ def encode_text(text: str) -> bytes:
 
 def _plain(line: str) -> str:
     if not _MANY_MARKS.search(line):
-        line = unicodedata.normalize("NFKC", line)
-    return _ALONE.sub(r" \1 ", _SEPARATOR.sub(" ", line.lower()))
+        plain = unicodedata.normalize("NFKC", line)
+        # A few signs stand for whole phrases; a line of them would grow eighteenfold.
+        line = plain if len(plain) <= 2 * len(line) + 64 else line
+    return _ALONE.sub(_apart, _SEPARATOR.sub(" ", line.lower()))
+
+
+def _apart(match: re.Match[str]) -> str:
+    return f" {' '.join(match[0])} "
 
 
 def canonical(text: str) -> bytes:
