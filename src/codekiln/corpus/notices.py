@@ -10,6 +10,7 @@ _SENTENCE = (
     r"in compliance with the license|required by applicable law|without warranties or conditions"
     r"|limitations under the license|permission is hereby granted|redistribution and use in source"
     r"|the above copyright notice"
+    r"|software is provided .as is"
 )
 _NOTICE = re.compile(
     r"copyright\s*(?:\(c\)|©|\d{4})|all rights reserved|licensed under|license found in"
@@ -21,6 +22,7 @@ _LICENSE = re.compile(_SENTENCE, re.IGNORECASE)
 _MARKS = (
     "copyright", "rights reserved", "licensed under", "license found", "spdx-license", "apache.org/licenses",
     "compliance with the", "applicable law", "without warranties", "under the license", "hereby granted", "and use in",
+    "software is provided",
 )  # fmt: skip
 
 

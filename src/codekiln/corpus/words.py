@@ -36,6 +36,9 @@ _ALONE = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 # Normalising sorts the marks of one letter, in quadratic time; no language has so many (Unicode TR 15 allows 30).
 _MANY_MARKS = re.compile(r"[^\w\x00-\x7f]{31}")
 
+# Signs that normalising writes out as whole phrases, up to eighteen letters each.
+_PHRASES = re.compile("[\ufdf0-\ufdfc]+")
+
 _MASK = np.array([(1 << (8 * count)) - 1 for count in range(8)] + [2**64 - 1], np.uint64)
 _ODD, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _POWERS = np.array([pow(0xD6E8FEB86659FD93, power, 2**64) for power in range(10)], np.uint64)
@@ -76,9 +79,7 @@ def encode_text(text: str) -> bytes:
 
 def _plain(line: str) -> str:
     if not _MANY_MARKS.search(line):
-        plain = unicodedata.normalize("NFKC", line)
-        # A few signs stand for whole phrases; a line of them would grow eighteenfold.
-        line = plain if len(plain) <= 2 * len(line) + 64 else line
+        line = unicodedata.normalize("NFKC", _PHRASES.sub(" ", line))
     return _ALONE.sub(_apart, _SEPARATOR.sub(" ", line.lower()))
 
 
