@@ -18,6 +18,7 @@ def corpus() -> None:
 
 corpus.add_command(decontaminate)
 
+
 @corpus.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the corpus.")
