@@ -18,6 +18,7 @@ from codekiln.cli.common import (
 )
 from codekiln.cli.corpus_identify import identify
 from codekiln.cli.corpus_secrets import secrets
+from codekiln.cli.decontaminate import decontaminate
 from codekiln.errors import UserError
 
 
@@ -28,6 +29,7 @@ def corpus() -> None:
 
 corpus.add_command(identify)
 corpus.add_command(secrets)
+corpus.add_command(decontaminate)
 
 
 @corpus.command()
