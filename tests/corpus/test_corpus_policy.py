@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from corpus_kit import corpus, program, reasons, rows, sources, write
 
+from codekiln.corpus.summary import summarize
 from codekiln.errors import UserError
 
 APACHE = "# SPDX-License-Identifier: Apache-2.0\n# Copyright (c) 2024 Ann Example\n"
@@ -100,3 +101,42 @@ def test_a_wrong_list_is_one_line(project: Path, tmp_path: Path, text: str | Non
         (tmp_path / "opt-out.txt").write_text(text)
     with pytest.raises(UserError, match=message):
         sources(tmp_path, project, opt_out=str(tmp_path / "opt-out.txt"))
+
+
+def test_files_that_hold_test_data_are_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEKILN_CACHE", str(tmp_path / "cache"))
+    prompt = (
+        "def below_zero(operations):\n    balance = 0\n    for op in operations:\n        balance += op\n"
+    )
+    tests = tmp_path / "mine.jsonl"
+    tests.write_text(json.dumps({"task_id": "T/1", "prompt": prompt}) + "\n")
+    files: dict[str, str | bytes] = {f"m{n}.py": program(n) for n in range(8)}
+    files["copied.py"] = program(50) + "# " + prompt.replace("\n", "  # ") + "\n"
+    source = sources(tmp_path, write(tmp_path / "project", files))
+    found = rows(corpus(tmp_path / "c", source, against=(f"{tests}:prompt",)) / "decisions")
+    assert {path for path, row in found.items() if not row["kept"]} == {"copied.py"}
+    assert found["copied.py"]["reason"] == "contaminated"
+    assert "T/1" in found["copied.py"]["detail"]
+    assert rows(corpus(tmp_path / "d", source) / "decisions")["copied.py"]["kept"]
+    with pytest.raises(UserError, match=r"nowhere\.jsonl"):
+        corpus(tmp_path / "e", source, against=(str(tmp_path / "nowhere.jsonl"),))
+
+
+KEY = "AKIA" + "Z7Q2M4X6N8B3V5L1"[:16]
+
+
+def test_secrets_and_addresses_are_replaced_and_counted(tmp_path: Path) -> None:
+    text = program(1) + f"key = '{KEY}'\nmail = 'ann.lee@corp-mail.io'\n"
+    folder = write(tmp_path / "project", {"a.py": text, **{f"m{n}.py": program(n + 2) for n in range(4)}})
+    source = sources(tmp_path / "x", folder)
+    content = rows(source / "files")["a.py"]["content"]
+    assert KEY not in content
+    assert "ann.lee" not in content
+    compile(content, "a.py", "exec")
+    built = corpus(tmp_path / "x", source)
+    assert sum(summarize(source, built)["redactions"].values()) == 2
+    assert KEY.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "x").rglob("*.json"))
+    only = rows(sources(tmp_path / "y", folder, redact=("secrets",)) / "files")["a.py"]["content"]
+    assert KEY not in only
+    assert "ann.lee" in only
+    assert rows(sources(tmp_path / "z", folder, redact=()) / "files")["a.py"]["content"] == text

@@ -87,6 +87,12 @@ def output_folder(text: str) -> Path:
         ) from None
 
 
+def stage_root(folder: str, stage: str) -> Path:
+    """The folder that holds a stage's output: DIR itself where a command made it, or DIR/stages of a run."""
+    inner = Path(folder) / "stages"
+    return inner if inner.is_dir() and not (Path(folder) / stage).is_dir() else Path(folder)
+
+
 def emit(document: Any, as_json: bool, lines: Iterable[str]) -> None:
     """Print the result of a command on stdout: one JSON document, or its lines of text."""
     if not as_json:

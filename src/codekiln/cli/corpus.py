@@ -13,6 +13,7 @@ from codekiln.cli.common import (
     json_option,
     output_folder,
     set_option,
+    stage_root,
     table,
     workers_option,
 )
@@ -97,7 +98,7 @@ def explain(folder: str, path: str, as_json: bool) -> None:
     """
     from codekiln.corpus.explain import explain as explain_file
 
-    root = _root(folder)
+    root = stage_root(folder, "corpus")
     told = explain_file(root / "sources", root / "corpus", path)
     emit(told, as_json, _indented(told))
 
@@ -124,7 +125,7 @@ def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
     """
     from codekiln.corpus.whatif import what_if as reckon
 
-    found = reckon(_root(folder) / "corpus", dict(_threshold(change) for change in changes))
+    found = reckon(stage_root(folder, "corpus") / "corpus", dict(_threshold(change) for change in changes))
     rows = [(row["language"], *_now_then(row)) for row in found["languages"]]
     rows.append(("all", *_now_then(found["total"])))
     lines = table([(row["rule"], row["now"], row["then"]) for row in found["rules"]], ("rule", "now", "then"))
@@ -155,7 +156,7 @@ def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: b
     from codekiln.report.corpus_page import corpus_page
     from codekiln.shards.store import write_bytes
 
-    root = _root(folder)
+    root = stage_root(folder, "corpus")
     summary = summarize(root / "sources", root / "corpus")
     del summary["provenance"]
     found = draw(root / "sources", root / "corpus", samples, seed)
@@ -179,7 +180,7 @@ def attribution(folder: str, output: str | None, as_json: bool) -> None:
     from codekiln.shards.store import write_bytes
 
     columns = ["repo", "path", "revision", "licenses", "license_evidence", "content"]
-    entries = attribute(Dataset.open(_root(folder) / "corpus" / "train").rows(columns))
+    entries = attribute(Dataset.open(stage_root(folder, "corpus") / "corpus" / "train").rows(columns))
     path = output_folder(output) if output else Path(folder) / "ATTRIBUTION.txt"
     write_bytes(path, attribution_text(entries).encode())
     said = f"{path}: {len(entries)} entries, {sum(len(entry['files']) for entry in entries)} files"
@@ -196,11 +197,6 @@ def _threshold(change: str) -> tuple[str, float]:
 
 def _now_then(row: dict[str, Any]) -> list[int]:
     return [row[when][what] for what in ("files", "bytes") for when in ("now", "then")]
-
-
-def _root(folder: str) -> Path:
-    """The folder that holds `sources` and `corpus`: that of `corpus build`, or a run's `stages`."""
-    return Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
 
 
 def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:

@@ -13,6 +13,7 @@ from codekiln.cli.common import (
     json_option,
     output_folder,
     set_option,
+    stage_root,
     table,
     workers_option,
 )
@@ -91,7 +92,7 @@ def show(folder: str, model: str | None, level: str, count: int, first: int, as_
     from codekiln.recipe import ModelConfig
     from codekiln.shards import Dataset
 
-    root = Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
+    root = stage_root(folder, "dataset")
     rows_there = Dataset.open(root / "dataset" / level)
     if first >= len(rows_there):
         raise UserError(

@@ -22,5 +22,8 @@ def report(folder: str, as_json: bool) -> None:
     if not path.is_file():
         raise UserError(f"{path} does not exist; `codekiln run` writes it at the end of a run")
     document = read_json(path)
+    page = Path(folder) / "report.html"
+    if page.is_file() and b"codekiln run report" not in page.read_bytes()[:4096]:
+        raise UserError(f"{page}: codekiln has not made this; move it away, or give another folder")
     write_report(Path(folder), document)
     emit(document, as_json, text_summary(document, Path(folder)))

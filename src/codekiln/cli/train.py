@@ -12,7 +12,9 @@ from codekiln.cli.common import emit, json_option, output_folder, set_option, th
 @click.command()
 @click.argument("dataset", metavar="DATASET")
 @click.option("-m", "--model", metavar="MODEL", help="Catalogue name or checkpoint folder to start from.")
-@click.option("--tokens", type=click.IntRange(min=1), help="Budget in tokens.  [default: all of DATASET]")
+@click.option(
+    "--tokens", type=click.IntRange(min=1), help="Budget in tokens.  [default: what DATASET was built for]"
+)
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the training.")
 @click.option("--recipe", default="quickstart", show_default=True, help="Recipe whose `training` applies.")
 @set_option
@@ -51,7 +53,8 @@ def train(
             f"{source} is no dataset but the output of stage {record['stage']}; give the folder `dataset` that "
             "`codekiln dataset build` makes"
         )
-    budget = tokens or _all_tokens(source)
+    # What the dataset was built for: the same sum of its rows would be shared out between the levels in another way.
+    budget = tokens or int(record["config"]["tokens"])
     training = loaded.training.model_copy(update={"tokens": budget, "minutes": None})
     loaded = loaded.model_copy(
         update={
@@ -70,10 +73,3 @@ def train(
         f"last loss {metrics[-1]['loss']:.3f}"
     )
     emit(document, as_json, [line, f"{folder / 'training'}"])
-
-
-def _all_tokens(dataset: Path) -> int:
-    from codekiln.training.rows import LEVELS, Rows
-
-    rows = Rows(dataset)
-    return sum(sum(rows.sizes(level)) for level in LEVELS)

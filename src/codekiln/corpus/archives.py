@@ -75,10 +75,12 @@ def safe_path(name: str) -> str | None:
 
     Backslashes and drive letters count as what they mean on Windows.
     """
-    if not name or name.startswith("/") or "\\" in name or "\0" in name or re.match(r"[A-Za-z]:", name):
+    if not name or name.startswith("/") or "\\" in name or "\0" in name:
         return None
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    return "/".join(parts) if parts and ".." not in parts else None
+    if not parts or ".." in parts or re.match(r"[A-Za-z]:", parts[0]):
+        return None
+    return "/".join(parts)
 
 
 def listing(

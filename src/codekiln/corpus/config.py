@@ -32,12 +32,30 @@ class SourceConfig(BaseModel):
     redact: tuple[Literal["secrets", "personal"], ...] = ("secrets", "personal")
 
 
+class GramRules(BaseModel):
+    """Which runs of words of the test data count. The rule itself (report section 2.7) has no exception; these are
+    for what copies in every repository and is no test.
+
+    `notices`: leave licence and copyright notices of the items out. `letters`: a run counts when so many different
+    words of it hold a letter (`1, 2, 3, 4, …` is no sentence), a short text with 3 at most. `most_items`: leave out a
+    run that more items than this of one benchmark share (import blocks); None keeps all. `ignore`: texts whose runs never count.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    notices: bool = True
+    letters: int = Field(3, ge=0, le=10)
+    most_items: int | None = Field(None, ge=1)
+    ignore: tuple[str, ...] = ()
+
+
 class CorpusConfig(BaseModel):
     """How files are filtered, deduplicated and split.
 
     `licenses` is whose code may be learned from: `permissive` keeps files under permissive licences alone, `any` all, as
     for one's own. `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
-    of the rule table by rule name.
+    of the rule table by rule name. `against` are test sets (`PATH` or `PATH:field,…`): a file that shares `minimum_runs`
+    runs of ten words or more with one of their items is dropped (report section 2.7); `runs` says which runs count.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,3 +66,6 @@ class CorpusConfig(BaseModel):
     near_jaccard: float = Field(0.7, gt=0, le=1)
     rules: dict[str, float] = {}
     licenses: Literal["permissive", "any"] = "any"
+    against: tuple[str, ...] = ()
+    minimum_runs: int = Field(1, ge=1)
+    runs: GramRules = GramRules()

@@ -8,31 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
 
+from codekiln.corpus.config import GramRules
 from codekiln.corpus.gramgroups import Flags, group
 from codekiln.corpus.gramindex import GRAM, SHORTEST, Index, make_bits
 from codekiln.corpus.notices import without_notices
 from codekiln.corpus.words import Hashes, Places, Words, canonical, encode_text, run_hashes, runs_at, words_of
 
+__all__ = ["GramRules", "build_index"]
+
 _BLOCK = 1 << 18
-
-
-class GramRules(BaseModel):
-    """Which runs of words of the test data count. The rule itself (report section 2.7) has no exception; these are
-    for what copies in every repository and is no test.
-
-    `notices`: leave licence and copyright notices of the items out. `letters`: a run counts when so many different
-    words of it hold a letter (`1, 2, 3, 4, …` is no sentence), a short text with SHORTEST at most. `most_items`: leave out a run that more
-    items than this of one benchmark share (import blocks); None keeps all. `ignore`: texts whose runs never count.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    notices: bool = True
-    letters: int = Field(3, ge=0, le=GRAM)
-    most_items: int | None = Field(None, ge=1)
-    ignore: tuple[str, ...] = ()
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codekiln.corpus.build import build_corpus
+from codekiln.corpus.build import build_corpus, test_index
 from codekiln.corpus.sources import build_sources, find
 from codekiln.errors import UserError
 from codekiln.machine import cpu_model
@@ -55,11 +55,14 @@ def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
 def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
     """`files` -> `signals`, `decisions`, `train`, `heldout`."""
     config, seed = recipe.corpus, recipe.seed
+    index = test_index(config)
+    tests = {"tests": index.stem} if index else {}
     return Stage(
         "corpus",
         3,
-        {**config.model_dump(mode="json"), "seed": seed},
-        {"sources": output_hash(sources)},
+        # Test sets count by their content, not by where they lie.
+        {**config.model_dump(mode="json", exclude={"against"}), "seed": seed},
+        {"sources": output_hash(sources), **tests},
         lambda work: build_corpus(work, sources, config, seed=seed, executor=executor),
     )
 

@@ -175,7 +175,7 @@ class Dataset:
         try:
             manifest = Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UserError(f"{path} is not a codekiln dataset: it has no {MANIFEST}") from None
+            raise UserError(_not_there(path)) from None
         except (ValidationError, ValueError) as error:
             raise UserError(
                 f"{path / MANIFEST} cannot be read ({one_line(error)[:200]}); delete {path} and run again"
@@ -221,6 +221,16 @@ class Dataset:
             path = self.path / shard.name
             if not path.is_file() or hash_file(path) != shard.sha256:
                 raise RunError(f"{path} does not match its manifest; delete {self.path} and run again")
+
+
+def _not_there(path: Path) -> str:
+    """Why there is no dataset at a path: no such folder at all, or the dataset stands a level above or below."""
+    near = [path.parent.parent / path.name, *sorted(path.parent.glob(f"*/{path.name}"))]
+    hint = next((f"; there is one in {place.parent}" for place in near if (place / MANIFEST).exists()), "")
+    missing = next((place for place in reversed([path, *path.parents]) if not place.exists()), path)
+    if missing != path:
+        return f"there is no folder {missing}{hint}"
+    return f"{path} is not a codekiln dataset: it has no {MANIFEST}{hint}"
 
 
 def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:

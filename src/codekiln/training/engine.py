@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +26,7 @@ from codekiln.errors import RunError
 from codekiln.formats import Kind
 from codekiln.machine import keep_freed_memory
 from codekiln.modeling.lora import save_adapter
-from codekiln.progress import Progress
+from codekiln.progress import Progress, say
 from codekiln.shards.store import disk_errors, read_json, write_bytes, write_json
 from codekiln.training.config import TrainingConfig
 from codekiln.training.loss import linear_cross_entropy
@@ -231,6 +231,8 @@ def _stop_requests() -> Iterator[list[int]]:
     def ask(number: int, frame: FrameType | None) -> None:
         requests.append(number)
         signal.signal(number, before[number])
+        with suppress(OSError, ValueError):  # nobody reads it any more: no reason not to stop in order
+            say("stopping with a checkpoint after this step; once more to stop now")
 
     for number in (int(signal.SIGINT), int(signal.SIGTERM)):
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
