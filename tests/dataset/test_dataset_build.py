@@ -268,5 +268,9 @@ def test_mistakes_get_one_line(tmp_path: Path, make_corpus: Corpus, pico_checkpo
         build_dataset(tmp_path / "ds", tmp_path, pico_checkpoint, CONFIG, tokens=100, seed=0)
     with pytest.raises(UserError, match="at least 1"):
         build_dataset(tmp_path / "ds", tmp_path, pico_checkpoint, CONFIG, tokens=0, seed=0)
-    with pytest.raises(UserError, match="is not a codekiln dataset"):
+    (tmp_path / "made/dataset").mkdir(parents=True)
+    (tmp_path / "made/dataset/manifest.json").write_text("{}")
+    with pytest.raises(UserError, match=r"there is no folder .*x; there is one in .*made"):
+        Dataset.open(tmp_path / "made/x/dataset")
+    with pytest.raises(UserError, match=r"there is no folder .*nothing"):
         stats(tmp_path / "nothing")

@@ -159,7 +159,7 @@ def test_a_lone_file_has_no_context(make_corpus: Corpus) -> None:
 def test_a_corpus_without_files_is_the_users_mistake(make_corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no file to train on"):
         TrainFiles(make_corpus([]))
-    with pytest.raises(UserError, match="is not a codekiln dataset"):
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
         TrainFiles(tmp_path / "nowhere")
 
 

@@ -212,8 +212,6 @@ def test_stages_as_commands_give_the_runs_hashes(
         tmp_path / "d/dataset",
         "-m",
         pico_checkpoint,
-        "--tokens",
-        "1500",
         "-o",
         tmp_path / "t",
         *common,

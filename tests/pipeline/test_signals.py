@@ -25,6 +25,7 @@ def training(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     return record["output_hash"], [json.loads(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_signals_stop_training_at_a_checkpoint(recipe: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
     # No checkpoint but the one that a signal asks for.
@@ -49,6 +50,7 @@ def test_signals_stop_training_at_a_checkpoint(recipe: Path, tmp_path: Path) -> 
             kill_group(process)
         said = log.read_text()
         assert said.splitlines()[-1] == f"codekiln: {word}; run the same command again to go on"
+        assert "stopping with a checkpoint after this step; once more to stop now" in said
         assert "Traceback" not in said
         states = [path.name for path in partial.glob("state-*")]
         assert len(states) == 1
