@@ -28,7 +28,8 @@ def installed() -> Iterator[Row]:
         expression = package.metadata.get("License-Expression")
         named = package.metadata.get_all("License-File") or []
         for path in (package.files or []) if expression and len(named) == 1 else []:
-            if path.as_posix().endswith(f".dist-info/licenses/{named[0]}"):
+            folder = path.parts[0]
+            if folder.endswith(".dist-info") and path.as_posix() == f"{folder}/licenses/{named[0]}":
                 yield package.metadata["Name"], str(expression), Path(str(path.locate())).read_bytes()
 
 

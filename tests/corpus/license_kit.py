@@ -158,6 +158,9 @@ def labelled() -> Iterator[tuple[str, str, bytes]]:
         if not expression or len(named) != 1 or name in seen:
             continue
         for path in package.files or []:
-            if path.as_posix().endswith(f".dist-info/licenses/{named[0]}"):
+            # Not those of what a package carries in itself.
+            if path.as_posix() == f"{path.parts[0]}/licenses/{named[0]}" and path.parts[0].endswith(
+                ".dist-info"
+            ):
                 seen.add(name)
                 yield name, expression, path.locate().read_bytes()

@@ -18,7 +18,7 @@ from secret_kit import ALNUM, BASE32, HEX, Maker, provider_keys
 from codekiln.cli.corpus_secrets import secrets
 from codekiln.corpus.redact import placeholder
 from codekiln.corpus.secret_names import family
-from codekiln.corpus.secrets import find, redact
+from codekiln.corpus.secrets import clean, find, redact
 
 MAKE = Maker(7)
 VALUE = MAKE.of(ALNUM, 28)
@@ -134,13 +134,21 @@ def test_redaction_leaves_nothing_to_find(pieces: list[str], language: str) -> N
     assert all(0 <= one.start < one.end <= len(text) for one in findings)
     assert all(one.end <= other.start for one, other in pairwise(findings))
     assert all(one.line == text.count("\n", 0, one.start) + 1 for one in findings)
-    assert find(redact(text, findings), "a", language) == []
+    assert find(clean(text, "a", language)[0], "a", language) == []
+
+
+def test_what_a_placeholder_uncovers_is_replaced_too() -> None:
+    tail = "APP_KEY=base64:WVQBuVA35o0MxbbioobxZ0pon4shjfSSvhy5DBLsAmY="
+    text = f"{provider_keys(MAKE)['pypi-token']}{tail}\x1bpassword{tail}"
+    cleaned, findings = clean(text)
+    assert find(cleaned) == []
+    assert findings
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_taken(text: str) -> None:
-    assert find(redact(text, find(text))) == []
+    assert find(clean(text)[0]) == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from codekiln.shards.tables import FILES, SKIPPED
 UNKNOWN_LANGUAGE = "unknown language"
 #: Before the rule's name in a counter of what was replaced.
 REDACTED = "redacted "
-_PERSONAL = frozenset(["email", "ip"])
 _KNOWN = frozenset(languages.LANGUAGES) - {languages.NOTEBOOK}
 
 #: Enough of a file without a known language to see a shebang line or a NUL byte.
@@ -161,10 +160,11 @@ def redacted(path: str, language: str, text: str, wanted: tuple[str, ...], count
     """The text with placeholders for what must not be learned; adds the findings of each rule to `counts`."""
     if not wanted:
         return text
-    found = secrets.find(text, path, language)
-    chosen = [one for one in found if ("personal" if one.kind in _PERSONAL else "secrets") in wanted]
-    counts.update(f"{REDACTED}{one.rule}" for one in chosen)
-    return secrets.redact(text, chosen) if chosen else text
+    text, found = secrets.clean(
+        text, path, language, personal_data="personal" in wanted, secrets="secrets" in wanted
+    )
+    counts.update(f"{REDACTED}{one.rule}" for one in found)
+    return text
 
 
 def files_table(rows: list[tuple[object, ...]], counts: Counter[str]) -> tuple[pa.Table, dict[str, int]]:

@@ -16,7 +16,10 @@ from codekiln.corpus.secret_fields import KINDS, fields
 from codekiln.corpus.secret_names import KEYWORDS
 from codekiln.corpus.secret_rules import RULES, Rule
 
-__all__ = ["Finding", "find", "redact"]
+__all__ = ["Finding", "clean", "find", "redact"]
+
+#: A placeholder may uncover what stood behind a secret; so often at most is looked again.
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, order=True)
@@ -106,6 +109,33 @@ def find(text: str, path: str = "", language: str | None = None) -> list[Finding
                         raw.append((*span, rule.name, rule.kind))
                     break
     return _joined(text, raw) if raw else []
+
+
+def clean(
+    text: str,
+    path: str = "",
+    language: str | None = None,
+    *,
+    personal_data: bool = True,
+    secrets: bool = True,
+) -> tuple[str, list[Finding]]:
+    """The text with placeholders for all that `find` finds in it, again until it finds nothing; and the findings.
+
+    A finding's place is that in the text of its round. `personal_data` and `secrets` say which kinds are replaced.
+    """
+    replaced: list[Finding] = []
+    for _ in range(_ROUNDS):
+        chosen = [
+            one for one in find(text, path, language) if (personal_data if one.kind in _PERSONAL else secrets)
+        ]
+        if not chosen:
+            break
+        replaced += chosen
+        text = redact(text, chosen)
+    return text, replaced
+
+
+_PERSONAL = frozenset(["email", "ip"])
 
 
 def _value(rule: Rule, found: re.Match[str]) -> tuple[int, int] | None:
