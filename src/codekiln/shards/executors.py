@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,12 +83,17 @@ class LocalExecutor:
         # "spawn": a fork would copy the locks of threads that torch or Arrow have started.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(self.workers, len(tasks)), context, initializer=_start_worker) as pool:
-            with _signals_held():
-                futures = {pool.submit(function, task): number for number, task in enumerate(tasks)}
+            futures: dict[Future[Any], int] = {}
             try:
+                with _signals_held():
+                    for number, task in enumerate(tasks):
+                        futures[pool.submit(function, task)] = number
                 for future in as_completed(futures):
                     yield futures[future], future.result()
             except BrokenProcessPool:
+                # The pool waits for ever for a worker that it started just when another one died.
+                for child in multiprocessing.active_children():
+                    child.terminate()
                 raise RunError(
                     "a worker process died (often: out of memory); run again to go on, with fewer --workers"
                 ) from None
