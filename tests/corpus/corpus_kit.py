@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import re
 import subprocess
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +116,27 @@ def plain_jaccard(first: str, second: str) -> float:
 def _plain_shingles(text: str) -> set[tuple[str, ...]]:
     words = re.findall(r"[a-z0-9_\x80-\U0010ffff]+", text.lower())
     return {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
+
+
+def tar(path, members, mode="w"):
+    """A tar of (name, content) members; in place of content (kind, target) makes a link or device."""
+    with tarfile.open(path, mode) as bundle:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                info.size = len(content)
+                bundle.addfile(info, io.BytesIO(content))
+            else:
+                info.type, info.linkname = content
+                bundle.addfile(info)
+    return path
+
+
+def zipped(path, members):
+    """A zip of (name, content) members, names as they are: absolute and climbing ones too."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, content in members:
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            bundle.writestr(info, content, zipfile.ZIP_DEFLATED)
+    return path

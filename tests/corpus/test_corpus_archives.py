@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 
 import pytest
-from corpus_kit import reasons, rows, sources
+from corpus_kit import reasons, rows, sources, tar, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,28 +16,6 @@ from codekiln.errors import UserError
 
 HELLO = b"print('hello')\n"
 TAR_MODES = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}
-
-
-def tar(path, members, mode="w"):
-    with tarfile.open(path, mode) as bundle:
-        for name, content in members:
-            info = tarfile.TarInfo(name)
-            if isinstance(content, bytes):
-                info.size = len(content)
-                bundle.addfile(info, io.BytesIO(content))
-            else:
-                info.type, info.linkname = content
-                bundle.addfile(info)
-    return path
-
-
-def zipped(path, members):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, content in members:
-            info = zipfile.ZipInfo("x")
-            info.filename = name
-            bundle.writestr(info, content, zipfile.ZIP_DEFLATED)
-    return path
 
 
 @pytest.mark.parametrize("suffix", [*TAR_MODES, ".zip"])

@@ -6,6 +6,7 @@ import pytest
 from corpus_kit import commit, corpus, git, mutate, plain_jaccard, program, repository, rows, sources, write
 from hypothesis import given
 from hypothesis import strategies as st
+from license_kit import MIT
 
 from codekiln.corpus import minhash
 from codekiln.corpus.build import build_corpus, summarize
@@ -126,7 +127,7 @@ def project(tmp_path):
     """A repository with one file for every fate."""
     files: dict[str, str | bytes] = {f"src/m{n:02d}.py": program(n) for n in range(30)}
     files |= {
-        "LICENSE": "Permission is hereby granted, free of charge, to any person obtaining a copy, without restriction",
+        "LICENSE": MIT,
         "src/copy.py": program(3),
         "src/near.py": program(4).replace("Module 4", "Module four, again"),
         "src/wide.py": ("word " * 30 + "\n") * 5,
@@ -155,7 +156,7 @@ def test_summary(tmp_path, project):
     }  # fmt: skip
     assert found["drops"][0]["examples"]
     assert found["licenses"] == [
-        {"license": "MIT", "license_type": "permissive", "evidence": "LICENSE", "files": 28,
+        {"license": "MIT", "license_type": "permissive", "evidence": "LICENSE: MIT (text, 1.00)", "files": 28,
          "bytes": found["funnel"]["train"]["bytes"]}
     ]  # fmt: skip
     assert found["languages"][0]["language"] == "python"
@@ -177,7 +178,11 @@ def test_explain(tmp_path, project):
     assert rules["mean_line_length"]["fired"]
     assert rules["mean_line_length"]["threshold"] == 100
     assert not rules["html_visible_share"]["applies"]
-    assert wide["license"] == {"licenses": ["MIT"], "type": "permissive", "evidence": "LICENSE"}
+    assert wide["license"] == {
+        "licenses": ["MIT"],
+        "type": "permissive",
+        "evidence": "LICENSE: MIT (text, 1.00)",
+    }
     near = explain(source, built, "demo:src/near.py")
     assert near["reason"] == "near_duplicate" or near["status"] != "dropped"
     pair = {near["path"]: near, "src/m04.py": explain(source, built, "m04.py")}

@@ -9,7 +9,7 @@ from corpus_kit import commit, git, program, reasons, repository, rows, sources,
 
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.listing import list_sources
-from codekiln.corpus.sources import fingerprint
+from codekiln.corpus.sources import find
 from codekiln.errors import UserError
 from codekiln.shards.store import OUTPUT_MARK
 
@@ -20,7 +20,7 @@ OUTPUT = {f"runs/one/{OUTPUT_MARK}": "1\n", "runs/one/notes.py": HELLO, "runs/on
 
 
 def mark(path, **settings):
-    return fingerprint(SourceConfig(paths=(str(path),), **settings))
+    return find(SourceConfig(paths=(str(path),), **settings)).fingerprint
 
 
 @pytest.mark.parametrize("kind", ["folder", "untracked", "tracked", "half"])

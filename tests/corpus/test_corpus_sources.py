@@ -6,16 +6,17 @@ import sysconfig
 
 import pytest
 from corpus_kit import commit, git, program, reasons, repository, rows, sources, write
+from license_kit import MIT
 
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import fingerprint
+from codekiln.corpus.sources import find
 from codekiln.shards import Dataset
 
 HELLO = "print('hello')\n"
 
 
 def mark(*paths, **settings):
-    return fingerprint(SourceConfig(paths=tuple(map(str, paths)), **settings))
+    return find(SourceConfig(paths=tuple(map(str, paths)), **settings)).fingerprint
 
 
 def test_working_tree_of_a_repository(tmp_path):
@@ -23,14 +24,15 @@ def test_working_tree_of_a_repository(tmp_path):
         tmp_path / "demo",
         {
             "src/a.py": HELLO,
-            "LICENSE": "Permission is hereby granted, free of charge, to any person obtaining a copy of this "
-            "software, to deal in the Software without restriction",
+            "LICENSE": MIT,
             ".gitignore": "*.tmp.py\n",
             "node_modules/x/index.js": "let a = 1\n",
             "web/app.min.js": "let a=1\n",
             "package-lock.json": "{}\n",
             "picture.py": b"a\0b",
             "latin.py": "# caf\xe9\n".encode("latin-1"),
+            "wide.py": "# caf\xe9\n".encode("utf-16"),
+            "noise.py": bytes(range(128, 256)) * 4,
             "empty.py": "",
             "big.py": "x = 1\n" * 1000,
             "notes.unknown": "text\n",
@@ -43,11 +45,13 @@ def test_working_tree_of_a_repository(tmp_path):
     out = sources(tmp_path, repo, max_file_bytes=3000)
     head = git(repo, "rev-parse", "HEAD")
     files = rows(out / "files")
-    assert set(files) == {"src/a.py", "src/new.py", "tool"}
+    assert set(files) == {"src/a.py", "src/new.py", "tool", "latin.py", "wide.py"}
+    assert files["latin.py"]["content"] == files["wide.py"]["content"] == "# caf\xe9\n"
+    assert files["latin.py"]["size"] == files["wide.py"]["size"] == len("# caf\xe9\n".encode())
     assert files["src/a.py"]["revision"] == head
     assert files["src/a.py"]["added_at"] == 1_700_000_000
     assert files["src/a.py"]["licenses"] == ["MIT"]
-    assert files["src/a.py"]["license_evidence"] == "LICENSE"
+    assert files["src/a.py"]["license_evidence"] == "LICENSE: MIT (text, 1.00)"
     assert files["src/new.py"]["revision"] == "working tree"
     assert files["src/new.py"]["added_at"] is None
     assert files["tool"]["language"] == "python"
@@ -55,7 +59,7 @@ def test_working_tree_of_a_repository(tmp_path):
     assert found["node_modules/"] == "vendored or built folder"
     assert found["web/app.min.js"] == found["package-lock.json"] == "generated or minified by its name"
     assert found["picture.py"] == "binary"
-    assert found["latin.py"] == "not UTF-8"
+    assert found["noise.py"] == "unknown encoding"
     assert found["empty.py"] == "empty"
     assert found["big.py"] == "too large"
     assert found["notes.unknown"] == "unknown language"

@@ -21,7 +21,7 @@ HELLO = "print('hello')\n"
         (lambda p: p / "nowhere", {}, "does not exist"),
         (lambda p: write(p / "e", {}) / "e", {}, "does not exist"),
         (lambda p: write(p / "b", {"a.png": b"\x89PNG\0", "b.gif": b"GIF\0"}), {}, "2 binary"),
-        (lambda p: write(p / "u", {"a.py": b"\xff\xfe"}), {}, "1 not UTF-8"),
+        (lambda p: write(p / "u", {"a.py": b"\xff\xfe\x00"}), {}, "1 binary"),
         (lambda p: write(p / "g", {"a.py": HELLO}), {"revision": "HEAD"}, "not in a git repository"),
         (lambda p: repository(p / "r", {"a.py": HELLO}), {"revision": "no-such"}, "no revision 'no-such'"),
         (lambda p: repository(p / "o", {"a.py": HELLO}), {"revision": "--all"}, "no revision '--all'"),

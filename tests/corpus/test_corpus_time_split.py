@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from codekiln.corpus import languages
 from codekiln.corpus.config import CorpusConfig
 from codekiln.corpus.explain import explain
+from codekiln.corpus.language_rules import RULES, SEEN
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.errors import UserError
 from codekiln.pipeline.runner import Stage, bring
@@ -181,13 +182,16 @@ _FILLERS = [
 ]
 
 
-@pytest.mark.parametrize("extension", sorted(languages._AMBIGUOUS))
+@pytest.mark.parametrize("extension", sorted(RULES))
 def test_no_pattern_is_slow_on_a_long_header(extension):
-    for _, pattern in languages._AMBIGUOUS[extension]:
-        for start in ["", *_STARTS]:
-            for filler in _FILLERS:
-                text = (start + " " * (filler != "1") + filler * 65_536)[:65_536]
-                assert _seconds(lambda: pattern.search(text, 0, 65_536)) < 0.05, (start, filler)  # noqa: B023
+    texts = [
+        (start + " " * (filler != "1") + filler * 32_768)[:32_768]
+        for start in ["", *_STARTS]
+        for filler in _FILLERS
+    ]
+    for _, pattern in RULES[extension]:
+        for text in texts if pattern else ():
+            assert _seconds(lambda: pattern.search(text, 0, SEEN)) < 0.025, (pattern.pattern, text[:40])  # noqa: B023
 
 
 def test_shebang_lines_are_read_in_linear_time():
@@ -200,12 +204,10 @@ def test_shebang_lines_are_read_in_linear_time():
 
 
 def _seconds(call):
-    """Processor time of the faster of two calls."""
+    """Processor time of a call, of the faster of two where the first took long: something else may have run."""
     taken = []
-    for _ in range(2):
+    while len(taken) < 2 and (not taken or taken[0] > 0.01):
         begun = time.process_time()
         call()
         taken.append(time.process_time() - begun)
-        if taken[-1] < 0.05:
-            break
     return min(taken)

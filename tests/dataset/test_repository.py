@@ -161,3 +161,26 @@ def test_a_corpus_without_files_is_the_users_mistake(make_corpus: Corpus, tmp_pa
         TrainFiles(make_corpus([]))
     with pytest.raises(UserError, match=r"there is no folder .*nowhere"):
         TrainFiles(tmp_path / "nowhere")
+
+
+def test_a_file_stands_after_what_it_imports_unless_told_otherwise(
+    make_corpus: Corpus, byte_tokenizer: Any
+) -> None:
+    tree = [
+        ("r", "app/main.py", "print('main')\n"),
+        ("r", "app/near.py", "near = 1\n"),
+        ("r", "core/base.py", "from app import near\n"),
+        ("r", "zoo/user.py", "from core import base\n"),
+    ]
+    files = TrainFiles(make_corpus(tree))
+    for order, expected in (
+        ("dependency", ["app/near.py", "core/base.py", "zoo/user.py", "app/main.py"]),
+        ("path", None),
+    ):
+        made = document(files, 0, byte_tokenizer, repository_length=1024, order=order)
+        names = [part.split("\n")[0] for part in visible(made).split("<|file_sep|>")[1:]]
+        assert names[-1] == "app/main.py"
+        assert made.source.split("\n") == [f"r:{name}" for name in names]
+        assert names == (expected or names)
+    # Without dependencies in between, the nearest file is the last before the target.
+    assert names[-2] == "app/near.py"

@@ -110,6 +110,7 @@ def odd(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     with open(source / "huge.py", "wb") as stream:
         stream.truncate(2 * 1024**3)
     (source / "latin.py").write_bytes(b"caf\xe9 = 1\n" * 20)
+    (source / "noise.py").write_bytes(bytes(range(128, 256)) * 20)
     (source / "nul.py").write_bytes(b"a = 1\n\x00\n")
     (source / "crlf.py").write_bytes(CRLF)
     names = ", ".join(repr(token) for token in CONTROL)
@@ -136,7 +137,7 @@ def odd(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     ("path", "reason"),
     [
         ("huge.py", "too large"),
-        ("latin.py", "not UTF-8"),
+        ("noise.py", "unknown encoding"),
         ("nul.py", "binary"),
         ("new\\x0aline.py", "path is not printable UTF-8"),
         ("not-utf8-\\xff.py", "path is not printable UTF-8"),
@@ -156,10 +157,17 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(
 def test_odd_but_good_files_are_kept_byte_for_byte(odd: tuple[Path, Path]) -> None:
     source, folder = odd
     kept = files(folder)
-    good = {"crlf.py", "tokens.py", "rocket \N{ROCKET}.py", *(f"m{number}.py" for number in range(6))}
+    good = {
+        "crlf.py",
+        "latin.py",
+        "tokens.py",
+        "rocket \N{ROCKET}.py",
+        *(f"m{number}.py" for number in range(6)),
+    }
     assert set(kept) == good
     for path, row in kept.items():
-        assert row["content"].encode() == (source / path).read_bytes()
+        encoding = "cp1252" if path == "latin.py" else "utf-8"
+        assert row["content"].encode(encoding) == (source / path).read_bytes()
     explained = json.loads(codekiln("corpus", "explain", folder, "huge.py", "--json").stdout)
     assert (explained["status"], explained["reason"]) == ("skipped", "too large")
 

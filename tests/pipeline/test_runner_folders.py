@@ -13,6 +13,7 @@ from codekiln.errors import UserError
 from codekiln.pipeline.run import ORDER, Run
 from codekiln.pipeline.runner import Stage, bring, locked, read_record
 from codekiln.recipe import load_recipe
+from codekiln.shards import LocalExecutor
 
 
 def stage(key: str) -> Stage:
@@ -77,7 +78,7 @@ def test_what_a_kill_leaves_does_not_stop_the_next_run(tmp_path: Path, left: dic
 
 @pytest.mark.parametrize("name", ["model", "report.html", "run.json", "adapter", "model-f16.gguf", "stages"])
 def test_a_run_takes_no_results_that_are_not_its_own(tmp_path: Path, name: str) -> None:
-    work = Run(load_recipe("quickstart"), tmp_path / "x", workers=1, threads=1)
+    work = Run(load_recipe("quickstart"), tmp_path / "x", executor=LocalExecutor(1), threads=1)
     mine(tmp_path / "x" / name)
     with pytest.raises(UserError, match=f"{name}: codekiln has not made this"):
         work.check()
@@ -117,7 +118,7 @@ def test_a_record_of_another_shape_is_told(tmp_path: Path, files: object) -> Non
 
 def test_corpus_build_keeps_what_is_not_its_own(tmp_path: Path) -> None:
     source, folder = code(tmp_path / "code"), tmp_path / "x"
-    build = ("corpus", "build", source, "-o", folder, "--workers", "1")
+    build = ("corpus", "build", source, "-o", folder, "--workers", "1", "--recipe", "quickstart")
     mine(folder / "sources.partial")
     assert "sources.partial: codekiln has not made this" in codekiln(*build, check=2).stderr
     assert tree(folder) == {"sources.partial": None, "sources.partial/notes.txt": b"mine"}
@@ -128,7 +129,17 @@ def test_corpus_build_keeps_what_is_not_its_own(tmp_path: Path) -> None:
 
 
 def test_eval_keeps_what_is_not_its_own(recipe: Path, pico_checkpoint: Path, tmp_path: Path) -> None:
-    codekiln("corpus", "build", code(tmp_path / "code"), "-o", tmp_path / "c", "--workers", "1")
+    codekiln(
+        "corpus",
+        "build",
+        code(tmp_path / "code"),
+        "-o",
+        tmp_path / "c",
+        "--workers",
+        "1",
+        "--recipe",
+        "quickstart",
+    )
     folder = mine(tmp_path / "userproj/eval").parent
     words = ("eval", pico_checkpoint, "--corpus", tmp_path / "c/corpus", "--recipe", recipe, "--threads", "1")
     for _ in range(2):
@@ -168,6 +179,16 @@ def test_a_mistake_keeps_an_earlier_runs_results(recipe: Path, repository: Path,
 
 
 def test_train_names_a_folder_of_another_stage(recipe: Path, pico_checkpoint: Path, tmp_path: Path) -> None:
-    codekiln("corpus", "build", code(tmp_path / "code"), "-o", tmp_path / "c", "--workers", "1")
+    codekiln(
+        "corpus",
+        "build",
+        code(tmp_path / "code"),
+        "-o",
+        tmp_path / "c",
+        "--workers",
+        "1",
+        "--recipe",
+        "quickstart",
+    )
     words = ("train", tmp_path / "c/corpus", "-m", pico_checkpoint, "--tokens", "9", "-o", tmp_path / "t")
     assert "is no dataset but the output of stage corpus" in codekiln(*words, check=2).stderr

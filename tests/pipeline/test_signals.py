@@ -25,6 +25,7 @@ def training(folder: Path) -> tuple[str, list[dict[str, Any]]]:
     return record["output_hash"], [json.loads(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_signals_stop_training_at_a_checkpoint(recipe: Path, tmp_path: Path) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
     # No checkpoint but the one that a signal asks for.

@@ -86,7 +86,12 @@ def test_the_summary_fits_a_terminal(report: dict[str, Any]) -> None:
         assert line == line.rstrip()
 
 
-def test_the_summary_says_what_happened_and_where_it_is() -> None:
+def test_the_summary_says_what_happened_and_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/quickstart/adapter").mkdir(parents=True)
+    (tmp_path / "runs/quickstart/model-q8_0.gguf").touch()
     lines = text_summary(full(worse=True), Path("runs/quickstart"))
     text = "\n".join(lines)
     assert text.isascii()
@@ -98,6 +103,7 @@ def test_the_summary_says_what_happened_and_where_it_is() -> None:
     assert "failed: merged checkpoint to GGUF q8_0" in text
     for name in ("report.html", "report.json", "model-q8_0.gguf", "adapter"):
         assert f"runs/quickstart/{name}" in text
+    assert "runs/quickstart/model " not in text  # it is not there any more
     assert "lower is better" in text
 
 

@@ -38,6 +38,17 @@ def workers_option(function: Function) -> Function:
     )(function)
 
 
+def executor_option(function: Function) -> Function:
+    """`--executor NAME` -> `executor: str`, for `codekiln.shards.choose`."""
+    return click.option(
+        "--executor",
+        default="local",
+        show_default=True,
+        metavar="local|ray|ray://HOST:PORT",
+        help="Who reads and filters: processes of this machine or Ray; the result does not depend on it.",
+    )(function)
+
+
 def threads_option(function: Function) -> Function:
     """`--threads N` -> `threads: int`, by default the cores that this process may use."""
     return click.option(
@@ -74,6 +85,12 @@ def output_folder(text: str) -> Path:
         raise UserError(
             f"-o {text}: there is no home folder of {text.partition('/')[0]}; write the path out, or ./{text}"
         ) from None
+
+
+def stage_root(folder: str, stage: str) -> Path:
+    """The folder that holds a stage's output: DIR itself where a command made it, or DIR/stages of a run."""
+    inner = Path(folder) / "stages"
+    return inner if inner.is_dir() and not (Path(folder) / stage).is_dir() else Path(folder)
 
 
 def emit(document: Any, as_json: bool, lines: Iterable[str]) -> None:

@@ -7,7 +7,20 @@ from typing import Any
 
 import click
 
-from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
+from codekiln.cli.common import (
+    emit,
+    executor_option,
+    json_option,
+    output_folder,
+    set_option,
+    stage_root,
+    table,
+    workers_option,
+)
+from codekiln.cli.corpus_identify import identify
+from codekiln.cli.corpus_secrets import secrets
+from codekiln.cli.decontaminate import decontaminate
+from codekiln.errors import UserError
 
 
 @click.group()
@@ -15,14 +28,20 @@ def corpus() -> None:
     """Build a corpus from repositories, and ask it about its files."""
 
 
+corpus.add_command(identify)
+corpus.add_command(secrets)
+corpus.add_command(decontaminate)
+
+
 @corpus.command()
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the corpus.")
 @click.option(
-    "--recipe", default="quickstart", show_default=True, help="Recipe whose `sources` and `corpus` apply."
+    "--recipe", default="corpus", show_default=True, help="Recipe whose `sources` and `corpus` apply."
 )
 @set_option
 @workers_option
+@executor_option
 @json_option
 def build(
     sources: tuple[str, ...],
@@ -30,28 +49,27 @@ def build(
     recipe: str,
     overrides: tuple[str, ...],
     workers: int,
+    executor: str,
     as_json: bool,
 ) -> None:
     """Read SOURCEs (git repositories, folders, files, archives), filter, deduplicate and split them.
 
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
-    DIR/corpus; what is up to date is not made again.
+    DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
+    your own: --set corpus.licenses=any.
     """
     from codekiln.corpus.build import summarize
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
     from codekiln.recipe import Given, load_recipe
-    from codekiln.shards import LocalExecutor
+    from codekiln.shards import choose
 
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
-    loaded, folder, executor = (
-        load_recipe(recipe, [*overrides, *chosen]),
-        output_folder(output),
-        LocalExecutor(workers),
-    )
+    loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
+    runner = choose(executor, workers)
     with locked(folder, ["sources", "corpus"], sources=loaded.sources.paths):
-        bring(folder / "sources", sources_stage(loaded, executor))
-        bring(folder / "corpus", corpus_stage(loaded, folder / "sources", executor))
+        bring(folder / "sources", sources_stage(loaded, runner))
+        bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
     summary = summarize(folder / "sources", folder / "corpus")
     rows = [(name, counts["files"], counts["bytes"]) for name, counts in summary["funnel"].items()]
     lines = table(rows, ("", "files", "bytes"))
@@ -64,6 +82,8 @@ def build(
                 ("dropped for", "files", "bytes"),
             ),
         ]
+    if summary["redactions"]:
+        lines += ["", *table(sorted(summary["redactions"].items()), ("replaced in the text", "places"))]
     emit(summary, as_json, lines)
 
 
@@ -78,9 +98,105 @@ def explain(folder: str, path: str, as_json: bool) -> None:
     """
     from codekiln.corpus.explain import explain as explain_file
 
-    root = Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
+    root = stage_root(folder, "corpus")
     told = explain_file(root / "sources", root / "corpus", path)
     emit(told, as_json, _indented(told))
+
+
+@corpus.command("what-if")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    required=True,
+    metavar="RULE=VALUE",
+    help="Another threshold, by the name of its rule; repeatable.",
+)
+@json_option
+def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """Show what other thresholds would keep, per language, without reading a file again.
+
+    DIR is the folder of `corpus build`, or of a run. Names and thresholds of the rules: `codekiln corpus explain`
+    tells those that dropped a file, a wrong name lists them all.
+
+    \b
+      codekiln corpus what-if corpus/ --set max_line_length=2000 --set data_too_long=20000
+    """
+    from codekiln.corpus.whatif import what_if as reckon
+
+    found = reckon(stage_root(folder, "corpus") / "corpus", dict(_threshold(change) for change in changes))
+    rows = [(row["language"], *_now_then(row)) for row in found["languages"]]
+    rows.append(("all", *_now_then(found["total"])))
+    lines = table([(row["rule"], row["now"], row["then"]) for row in found["rules"]], ("rule", "now", "then"))
+    lines += ["", *table(rows, ("kept", "files now", "then", "bytes now", "then"))]
+    for word in ("gained", "lost"):
+        if found[word]["files"]:
+            lines.append(
+                f"{word}: {found[word]['files']} files, such as {', '.join(found[word]['examples'])}"
+            )
+    emit(found, as_json, lines)
+
+
+@corpus.command()
+@click.argument("folder", metavar="DIR")
+@click.option("-o", "--output", metavar="FILE", help="The page.  [default: DIR/corpus.html]")
+@click.option(
+    "--samples", type=click.IntRange(0, 50), default=3, show_default=True, help="Files shown of each reason."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@json_option
+def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Write a page about the corpus in DIR: funnel, reasons, languages, licences, real files of each reason.
+
+    DIR is the folder of `corpus build`, or of a run. The page opens from disk and loads nothing.
+    """
+    from codekiln.corpus.samples import draw
+    from codekiln.corpus.summary import how_made, summarize
+    from codekiln.report.corpus_page import corpus_page
+    from codekiln.shards.store import write_bytes
+
+    root = stage_root(folder, "corpus")
+    summary = summarize(root / "sources", root / "corpus")
+    del summary["provenance"]
+    found = draw(root / "sources", root / "corpus", samples, seed)
+    path = output_folder(output) if output else Path(folder) / "corpus.html"
+    write_bytes(path, corpus_page(summary, found, how_made(root / "sources", root / "corpus")).encode())
+    emit({**summary, "samples": found, "page": str(path)}, as_json, [f"{path}: open it in a browser"])
+
+
+@corpus.command()
+@click.argument("folder", metavar="DIR")
+@click.option("-o", "--output", metavar="FILE", help="The text.  [default: DIR/ATTRIBUTION.txt]")
+@json_option
+def attribution(folder: str, output: str | None, as_json: bool) -> None:
+    """Write who must be named for the training files in DIR: licences and copyright lines by repository.
+
+    DIR is the folder of `corpus build`, or of a run.
+    """
+    from codekiln.corpus.licenses import attribution as attribute
+    from codekiln.corpus.licenses import attribution_text
+    from codekiln.shards import Dataset
+    from codekiln.shards.store import write_bytes
+
+    columns = ["repo", "path", "revision", "licenses", "license_evidence", "content"]
+    entries = attribute(Dataset.open(stage_root(folder, "corpus") / "corpus" / "train").rows(columns))
+    path = output_folder(output) if output else Path(folder) / "ATTRIBUTION.txt"
+    write_bytes(path, attribution_text(entries).encode())
+    said = f"{path}: {len(entries)} entries, {sum(len(entry['files']) for entry in entries)} files"
+    emit({"entries": entries, "file": str(path)}, as_json, [said])
+
+
+def _threshold(change: str) -> tuple[str, float]:
+    name, _, value = change.partition("=")
+    try:
+        return name.strip().removeprefix("corpus.rules."), float(value)
+    except ValueError:
+        raise UserError(f"--set {change}: write it as RULE=NUMBER, such as max_line_length=2000") from None
+
+
+def _now_then(row: dict[str, Any]) -> list[int]:
+    return [row[when][what] for what in ("files", "bytes") for when in ("now", "then")]
 
 
 def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:

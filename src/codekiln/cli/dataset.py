@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from codekiln.cli.common import emit, json_option, output_folder, set_option, table, workers_option
+from codekiln.cli.common import (
+    emit,
+    executor_option,
+    json_option,
+    output_folder,
+    set_option,
+    stage_root,
+    table,
+    workers_option,
+)
 from codekiln.errors import UserError
 
 
@@ -28,6 +37,7 @@ def dataset() -> None:
 @click.option("--recipe", default="quickstart", show_default=True, help="Recipe whose `dataset` applies.")
 @set_option
 @workers_option
+@executor_option
 @json_option
 def build(
     corpus: str,
@@ -37,6 +47,7 @@ def build(
     recipe: str,
     overrides: tuple[str, ...],
     workers: int,
+    executor: str,
     as_json: bool,
 ) -> None:
     """Tokenize the training files of CORPUS, cut fill-in-the-middle samples and pack rows into DIR/dataset.
@@ -48,12 +59,12 @@ def build(
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import dataset_stage
     from codekiln.recipe import load_recipe
-    from codekiln.shards import LocalExecutor
+    from codekiln.shards import choose
 
     loaded, folder = load_recipe(recipe, overrides), output_folder(output)
     checkpoint = resolve(model or loaded.model.name)
     with locked(folder, ["dataset"]):
-        stage = dataset_stage(loaded, Path(corpus), checkpoint, tokens, LocalExecutor(workers))
+        stage = dataset_stage(loaded, Path(corpus), checkpoint, tokens, choose(executor, workers))
         bring(folder / "dataset", stage)
     figures = stats(folder / "dataset")
     rows = [(name, value) for name, value in figures.items() if isinstance(value, int | float)]
@@ -81,7 +92,7 @@ def show(folder: str, model: str | None, level: str, count: int, first: int, as_
     from codekiln.recipe import ModelConfig
     from codekiln.shards import Dataset
 
-    root = Path(folder) / "stages" if (Path(folder) / "stages").is_dir() else Path(folder)
+    root = stage_root(folder, "dataset")
     rows_there = Dataset.open(root / "dataset" / level)
     if first >= len(rows_there):
         raise UserError(

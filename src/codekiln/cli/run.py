@@ -8,6 +8,7 @@ import click
 
 from codekiln.cli.common import (
     emit,
+    executor_option,
     json_option,
     output_folder,
     set_option,
@@ -45,6 +46,7 @@ from codekiln.cli.common import (
 )
 @click.option("--dry-run", is_flag=True, help="Only show the stages and which are up to date.")
 @workers_option
+@executor_option
 @threads_option
 @json_option
 def run(
@@ -60,6 +62,7 @@ def run(
     until: str | None,
     dry_run: bool,
     workers: int,
+    executor: str,
     threads: int,
     as_json: bool,
 ) -> None:
@@ -78,6 +81,7 @@ def run(
     from codekiln.errors import UserError
     from codekiln.pipeline.run import Run
     from codekiln.recipe import Given, load_recipe
+    from codekiln.shards import choose
 
     if tokens is not None and minutes is not None:
         raise UserError("give either --tokens or --minutes, not both")
@@ -91,7 +95,7 @@ def run(
     ]
     loaded = load_recipe(recipe, [*overrides, *(one for one in given if one.value is not None)])
     folder = Path("runs") / loaded.name if output is None else output_folder(output)
-    work = Run(loaded, folder, workers=workers, threads=threads)
+    work = Run(loaded, folder, executor=choose(executor, workers), threads=threads)
     work.check()
     if dry_run:
         rows = work.dry_run(until) if until else work.dry_run()

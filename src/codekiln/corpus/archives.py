@@ -1,4 +1,4 @@
-"""Source archives (.zip .whl .tar .tar.gz .tgz .tar.bz2 .tar.xz), read in memory and never unpacked to disk.
+"""Source archives (.zip .whl .tar .tar.gz .tgz .crate .tar.bz2 .tar.xz), read in memory and never unpacked to disk.
 
 Sizes in an archive are claims: reads are bounded, and so is the total that is decompressed.
 """
@@ -36,7 +36,7 @@ UNSAFE = "unsafe path in archive"
 
 _KINDS = {
     ".zip": "zip", ".whl": "zip", ".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".tar.bz2": "tar",
-    ".tbz2": "tar", ".tar.xz": "tar", ".txz": "tar",
+    ".tbz2": "tar", ".tar.xz": "tar", ".txz": "tar", ".crate": "tar",
 }  # fmt: skip
 
 _BROKEN = (

@@ -16,11 +16,14 @@ import pyarrow.compute as pc
 
 from codekiln.corpus import minhash, signals
 from codekiln.corpus.config import CorpusConfig
+from codekiln.corpus.decontaminate import CONTAMINATION, contamination_table
 from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
+from codekiln.corpus.testindex import prepare_index
 from codekiln.errors import UserError
+from codekiln.modeling.cache import cache_root
 from codekiln.progress import Progress, say
 from codekiln.shards import Dataset, Executor, Stage, build, map_shards
 from codekiln.shards.store import read_shard
@@ -29,11 +32,11 @@ from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 1, 2
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 2, 3
 
-EXACT, NEAR = "exact_duplicate", "near_duplicate"
+EXACT, NEAR, LICENSE, CONTAMINATED = "exact_duplicate", "near_duplicate", "license", "contaminated"
 
-_META = ["id", "repo", "path", "language", "license_type", "added_at", "size"]
+_META = ["id", "repo", "path", "language", "licenses", "license_type", "license_evidence", "added_at", "size"]
 _LICENSE_RANK = {"permissive": 0, "no_license": 1, "non_permissive": 2}
 
 
@@ -45,7 +48,9 @@ class _File:
     repo: str
     path: str
     language: str
+    licenses: list[str]
     license_type: str
+    license_evidence: str
     added_at: int | None
     size: int
     reason: str = ""
@@ -86,7 +91,18 @@ def build_corpus(
         signals.measure_table, executor=executor,
     )  # fmt: skip
     files = _load(source, measured)
+    if config.licenses == "permissive":
+        _drop_unlicensed(files)
     _apply_rules(files, rules)
+    index, decided = test_index(config), dict(inputs)
+    if index is not None:
+        settings = {**config.runs.model_dump(mode="json"), "tests": index.stem}
+        met = map_shards(
+            source, folder / "contamination", Stage("contamination", 1, settings, inputs), CONTAMINATION,
+            partial(contamination_table, index_path=str(index)), executor=executor,
+        )  # fmt: skip
+        decided["contamination"] = met.content_hash
+        _drop_contaminated(files, met, config.minimum_runs)
     _drop_exact(files)
     banded = map_shards(
         source, folder / "bands", Stage("near-duplicates", BANDS_VERSION, {}, inputs), minhash.BAND_HASHES,
@@ -94,7 +110,13 @@ def build_corpus(
     )  # fmt: skip
     _drop_near(files, source, banded, config.near_jaccard)
     kept = [file for file in files if not file.reason]
-    stage = partial(Stage, version=VERSION, config=config.model_dump(mode="json"), inputs=inputs, seed=seed)
+    stage = partial(
+        Stage,
+        version=VERSION,
+        config=config.model_dump(mode="json", exclude={"against"}),
+        inputs=decided,
+        seed=seed,
+    )
     shards: list[list[_File]] = [[] for _ in source.shard_paths]
     for file in files:
         shards[file.place[0]].append(file)
@@ -126,11 +148,43 @@ def _load(source: Dataset, measured: Dataset) -> list[_File]:
     return files
 
 
+def _drop_unlicensed(files: list[_File]) -> None:
+    for file in files:
+        if file.license_type != "permissive":
+            said = ", ".join(file.licenses) or "no licence"
+            file.reason, file.detail = LICENSE, f"{said}: not permissive ({file.license_evidence})"
+
+
 def _apply_rules(files: list[_File], rules: tuple[Rule, ...]) -> None:
     for file in files:
+        if file.reason:
+            continue
         rule = first_fired(rules, file.language, file.signals)
         if rule:
             file.reason, file.detail = rule.name, rule.detail(file.signals[rule.signal])
+
+
+def test_index(config: CorpusConfig) -> Path | None:
+    """The index of the test sets that a configuration names, made unless it is there; None where it names none.
+
+    Raises:
+        UserError: a test set is not there or cannot be read.
+    """
+    if not config.against:
+        return None
+    return prepare_index(config.against, config.runs, cache_root() / "decontamination")
+
+
+def _drop_contaminated(files: list[_File], met: Dataset, least: int) -> None:
+    rows = (row for table in met.tables() for row in table.to_pylist())
+    for file, row in zip(files, rows, strict=True):
+        if not file.reason and row["grams"] >= least:
+            more = f" and {row['items'] - 1} more" if row["items"] > 1 else ""
+            file.reason = CONTAMINATED
+            file.detail = (
+                f"line {row['line']} shares {row['gram']!r} with {row['benchmark']} {row['item']}{more}; "
+                f"{row['grams']} such runs"
+            )
 
 
 def _drop_exact(files: list[_File]) -> None:
@@ -169,12 +223,14 @@ def _drop_near(files: list[_File], source: Dataset, banded: Dataset, threshold: 
 
 def _split(kept: list[_File], files: list[_File], source: Dataset, config: CorpusConfig, seed: int) -> None:
     dropped = Counter(file.reason for file in files if file.reason)
-    items = [Item(file.repo, file.path, file.added_at) for file in kept]
+    # The forms of a notebook are one file: what one of them shows, another must not be asked.
+    places = list(dict.fromkeys((file.repo, file.path, file.added_at) for file in kept))
     shallow = source.manifest.config.get("shallow", [])
-    heldout = choose(items, config, seed, dropped=dropped, shallow=shallow)
-    for number, file in enumerate(kept):
-        file.split = "heldout" if number in heldout else "train"
-    planned = heldout_count(len(kept), config)
+    heldout = choose([Item(*place) for place in places], config, seed, dropped=dropped, shallow=shallow)
+    held = {places[number] for number in heldout}
+    for file in kept:
+        file.split = "heldout" if (file.repo, file.path, file.added_at) in held else "train"
+    planned = heldout_count(len(places), config)
     if len(heldout) != planned:
         say(
             f"split: time holds out {len(heldout)} files, not {planned}: those added at one time stay together"

@@ -12,7 +12,12 @@ class SourceConfig(BaseModel):
 
     `paths` are git repositories, folders, files and archives; none means the standard library of the running
     interpreter. `revision` reads git sources at that revision and not from their working tree. Files above
-    `max_file_bytes` are never read. `languages` keeps only these names of the 92.
+    `max_file_bytes` are never read. `languages` keeps only these names of the 92. `notebooks` are the forms that a
+    Jupyter notebook is read in, a row each: a `script` in its kernel's language, `structured` cells with their
+    output, the `raw` JSON. `columns` names the columns of tables (Parquet, JSON Lines) where they are not the usual
+    ones: content, path, repo, language, licenses, revision. `opt_out` is a list of repositories and paths that are
+    never read: `repo` or `repo:path` a line. `redact` is what placeholders replace in the text: `secrets` (keys, tokens,
+    passwords), `personal` data (e-mail and IP addresses).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -21,13 +26,36 @@ class SourceConfig(BaseModel):
     revision: str | None = None
     max_file_bytes: int = Field(1_048_576, gt=0, le=1024**3)
     languages: tuple[str, ...] | None = None
+    opt_out: str | None = None
+    columns: dict[Literal["content", "path", "repo", "language", "licenses", "revision"], str] = {}
+    notebooks: tuple[Literal["script", "structured", "raw"], ...] = Field(("script",), min_length=1)
+    redact: tuple[Literal["secrets", "personal"], ...] = ("secrets", "personal")
+
+
+class GramRules(BaseModel):
+    """Which runs of words of the test data count. The rule itself (report section 2.7) has no exception; these are
+    for what copies in every repository and is no test.
+
+    `notices`: leave licence and copyright notices of the items out. `letters`: a run counts when so many different
+    words of it hold a letter (`1, 2, 3, 4, …` is no sentence), a short text with 3 at most. `most_items`: leave out a
+    run that more items than this of one benchmark share (import blocks); None keeps all. `ignore`: texts whose runs never count.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    notices: bool = True
+    letters: int = Field(3, ge=0, le=10)
+    most_items: int | None = Field(None, ge=1)
+    ignore: tuple[str, ...] = ()
 
 
 class CorpusConfig(BaseModel):
     """How files are filtered, deduplicated and split.
 
-    `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
-    of the rule table by rule name.
+    `licenses` is whose code may be learned from: `permissive` keeps files under permissive licences alone, `any` all, as
+    for one's own. `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
+    of the rule table by rule name. `against` are test sets (`PATH` or `PATH:field,…`): a file that shares `minimum_runs`
+    runs of ten words or more with one of their items is dropped (report section 2.7); `runs` says which runs count.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,3 +65,7 @@ class CorpusConfig(BaseModel):
     heldout_minimum: int = Field(20, ge=1)
     near_jaccard: float = Field(0.7, gt=0, le=1)
     rules: dict[str, float] = {}
+    licenses: Literal["permissive", "any"] = "any"
+    against: tuple[str, ...] = ()
+    minimum_runs: int = Field(1, ge=1)
+    runs: GramRules = GramRules()

@@ -9,8 +9,11 @@ from pathlib import Path
 from codekiln.corpus import git, outputs, walking
 
 
-def walk_folder(root: Path) -> tuple[walking.Walk, list[git.Repository]]:
-    """A folder outside git, and the repositories in it; one that git cannot open is walked as a plain folder."""
+def walk_folder(root: Path, *, vendored: bool = False) -> tuple[walking.Walk, list[git.Repository]]:
+    """A folder outside git, and the repositories in it; one that git cannot open is walked as a plain folder.
+
+    `vendored`: as in `walking.walk`.
+    """
     total, repositories = walking.Walk(), []
     pending = [root]
     while pending:
@@ -25,7 +28,7 @@ def walk_folder(root: Path) -> tuple[walking.Walk, list[git.Repository]]:
             own.append(inner)
             return True
 
-        walked, inner = walking.walk(top, leave_out=is_output)
+        walked, inner = walking.walk(top, leave_out=is_output, vendored=vendored)
         dropped = _ignored_above(root, prefix)
         total.files += [(prefix + name, size) for name, size in walked.files if not dropped(prefix + name)]
         total.skipped += [(prefix + name, why) for name, why in walked.skipped if not dropped(prefix + name)]

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from codekiln.corpus import archives, git, languages, licenses, names, outputs, walking
+from codekiln.corpus import archives, git, languages, licenses, names, outputs, tabular, walking
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.folders import walk_folder
 from codekiln.corpus.records import Candidate, Listing, Skip, Source
@@ -47,12 +47,18 @@ def list_sources(config: SourceConfig) -> list[Listing]:
             else f"known are {', '.join(languages.LANGUAGES)}"
         )
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
-    listings = [_standard_library()] if not config.paths else _from_paths(config)
+    listings = [_standard_library()] if not config.paths else from_paths(config)
+    refused = opt_outs(config)
     for listing in listings:
-        triage(listing, config)
-    if not any(listing.candidates for listing in listings):
+        triage(listing, config, refused)
+    if not any(listing.candidates or listing.table for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
+
+
+def opt_outs(config: SourceConfig) -> list[licenses.OptOut]:
+    """The lines of the opt-out list, none where there is no list. Raises UserError as `licenses.read_opt_outs`."""
+    return licenses.read_opt_outs(Path(os.path.expanduser(config.opt_out))) if config.opt_out else []
 
 
 def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
@@ -69,8 +75,11 @@ def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
     )
 
 
-def _from_paths(config: SourceConfig) -> list[Listing]:
-    """Listings of the given paths; paths of one repository become one listing."""
+def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]:
+    """Listings of the given paths, before triage; paths of one repository become one listing.
+
+    `vendored` lists the files of vendored folders too. Raises UserError as `list_sources`.
+    """
     trees: dict[str, tuple[git.Repository, list[str]]] = {}
     listings: dict[str, Listing] = {}
 
@@ -102,7 +111,8 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
             raise UserError(f"source {text} is neither a file nor a folder")
         outputs.refuse_output(text, path)
         archive = stat.S_ISREG(kind) and archives.suffix_of(path.name)
-        repository = None if archive else git.find(path)
+        table = stat.S_ISREG(kind) and tabular.suffix_of(path.name)
+        repository = None if archive or table else git.find(path)
         if repository and not repository.bare and not git.sees(repository, path):
             repository = None
         if config.revision is not None and repository is None:
@@ -111,10 +121,16 @@ def _from_paths(config: SourceConfig) -> list[Listing]:
             )
         if archive:
             listings[str(path)] = _archive(text, path, archive)
+        elif table:
+            found_table = tabular.find(path, {str(part): name for part, name in config.columns.items()})
+            source = Source(
+                path.name[: -len(table)], "table", str(path), revision=f"sha256:{found_table.sha256}"
+            )
+            listings[str(path)] = Listing(source, table=found_table)
         elif repository:
             add_repository(repository, path)
         else:
-            walked, inner = walk_folder(path)
+            walked, inner = walk_folder(path, vendored=vendored)
             listings[str(path)] = _folder(path, walked)
             for found in inner:
                 add_repository(found, Path(found.folder))
@@ -179,8 +195,7 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     is_own = outputs.below(own)
     entries = {path: entry for path, entry in entries.items() if not is_own(path)}
 
-    def asked(path: str) -> bool:
-        return any(outputs.inside(path, prefix) for prefix in prefixes)
+    asked = outputs.below(prefixes)
 
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
     wanted = [path for path in entries if asked(path)]

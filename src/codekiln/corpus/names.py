@@ -23,10 +23,11 @@ _VENDORED = frozenset(_VENDORED_NAMES.split())
 # is source.
 _BUILT = frozenset(["build", "dist", "venv", "virtualenv"])
 
+_MINIFIED = re.compile(
+    r"(?:[.-]min\.(?:js|mjs|cjs|css)|\.(?:bundle|chunk)\.(?:js|css)|\.(?:js|css|mjs)\.map)$"
+)
 _GENERATED = re.compile(
-    r"""(?: [.-]min\.(?:js|mjs|cjs|css)
-          | \.(?:bundle|chunk)\.(?:js|css)
-          | _pb2(?:_grpc)?\.pyi?
+    r"""(?: _pb2(?:_grpc)?\.pyi?
           | \.pb(?:\.gw|_test)?\.(?:go|cc|cpp|h|c|swift|dart|rb|js|ts)
           | _pb\.(?:js|d\.ts|ts|rb)
           | \.(?:g|freezed|gr|mocks|config)\.dart
@@ -37,7 +38,6 @@ _GENERATED = re.compile(
           | ^(?:package-lock|npm-shrinkwrap|composer\.lock|flake\.lock|packages\.lock)(?:\.json)?
           | ^(?:cargo|poetry|pdm|uv|pipfile|gemfile|podfile|pubspec|mix|yarn|bun|pixi|deno)\.lockb?
           | ^go\.(?:sum|work\.sum)
-          | \.(?:js|css|mjs)\.map
         )$""",
     re.VERBOSE,
 )
@@ -75,7 +75,12 @@ def in_cache(path: str) -> bool:
 
 def is_generated_name(path: str) -> bool:
     """Whether the name is that of a generated, minified or lock file."""
-    return _GENERATED.search(path.rsplit("/", 1)[-1].lower()) is not None
+    return _GENERATED.search(path.rsplit("/", 1)[-1].lower()) is not None or is_minified_name(path)
+
+
+def is_minified_name(path: str) -> bool:
+    """Whether the name is that of a minified or bundled file, or of a source map."""
+    return _MINIFIED.search(path.lower()) is not None
 
 
 def is_storable(path: str) -> bool:

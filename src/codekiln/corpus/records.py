@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from codekiln.corpus import git, licenses
+from codekiln.corpus import git, licenses, tabular
 
 
 @dataclass(frozen=True)
 class Source:
     """Something that files are read from. `root` is a machine path and is never stored in a row.
 
-    `kind` is `folder` (files on disk, below `root`), `blobs` (a git revision) or `archive`. `commit` is the
+    `kind` is `folder` (files on disk, below `root`), `blobs` (a git revision), `archive` or `table`. `commit` is the
     commit id of a git source; `revision` is what rows say about files that are not of a commit.
     """
 
@@ -53,6 +53,8 @@ class Skip:
 class Listing:
     """What one source holds: candidates by path, skipped paths, verdicts of its licence texts by folder.
 
+    A `table` is read by its slices and has no candidates.
+
     `prefixes` are the folders of a repository that were asked for: what lies above them is not judged. `shallow`:
     the history of the repository was cut off, so that nobody knows when a file was added.
     """
@@ -63,3 +65,4 @@ class Listing:
     folders: dict[str, licenses.License] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ("",)
     shallow: bool = False
+    table: tabular.Layout | None = None

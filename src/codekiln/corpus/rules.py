@@ -6,6 +6,7 @@ JSON and YAML and its XML and HTML rules. `CorpusConfig.rules` overrides a thres
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -44,6 +45,10 @@ class Rule:
     def fires(self, value: float | bool | None) -> bool:
         """Whether the rule drops a file with this value; a signal that was not measured never does."""
         return value is not None and bool(_COMPARE[self.comparison](float(value), self.threshold))
+
+    def compare(self, values: Any) -> Any:
+        """`fires` over an array of float64, where NaN stands for a signal that was not measured."""
+        return _COMPARE[self.comparison](values, self.threshold)
 
     def detail(self, value: float | bool | None) -> str:
         """The reason in words: `mean line length 143.2 > 100 (StarCoder2)`."""
@@ -108,8 +113,13 @@ def with_thresholds(overrides: Mapping[str, float]) -> tuple[Rule, ...]:
     """The rule table with some thresholds replaced.
 
     Raises:
-        UserError: an override names no rule.
+        UserError: an override names no rule, or is no number.
     """
+    for name, value in overrides.items():
+        if math.isnan(value):
+            raise UserError(
+                f"corpus.rules.{name}: {value} is no threshold; give a number; .inf switches an upper limit off"
+            )
     known = {rule.name for rule in RULES}
     unknown = sorted(set(overrides) - known)
     if unknown:

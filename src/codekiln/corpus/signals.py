@@ -75,7 +75,7 @@ def measure(path: str, language: str, data: bytes, text: str) -> dict[str, Any]:
         "visible_text_characters": visible,
         "visible_text_fraction": None if visible is None else round(visible / max(characters, 1), 6),
         "xml_declaration": "<?xml version=" in text[:100],
-        "generated": _is_generated(text),
+        "generated": is_generated(text),
         "control_tokens": len(_CONTROL_TOKENS.findall(text)) if "<|" in text else 0,
     }
 
@@ -85,12 +85,16 @@ def _line_lengths(data: bytes, text: str) -> npt.NDArray[np.int64]:
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
         data = text.encode()
-    if len(data) != len(text):
-        return np.array([len(line) for line in text.removesuffix("\n").split("\n")], np.int64)
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw == 10)
     if data and not data.endswith(b"\n"):
         ends = np.append(ends, len(data))
-    return np.diff(ends, prepend=-1) - 1
+    lengths = np.diff(ends, prepend=-1) - 1
+    if len(data) != len(text) and len(ends):
+        # Bytes that go on with a character are none of their own; no newline is one of them.
+        inner = np.concatenate([[0], np.cumsum((raw & 0xC0) == 0x80, dtype=np.int64)])
+        lengths -= np.diff(inner[np.minimum(ends, len(data))], prepend=0)
+    return lengths
 
 
 def _alphabet(data: bytes, text: str) -> tuple[int, int]:
@@ -109,7 +113,8 @@ def _alphabet(data: bytes, text: str) -> tuple[int, int]:
     return letters, alphanumeric
 
 
-def _is_generated(text: str) -> bool:
+def is_generated(text: str) -> bool:
+    """Whether the first five lines say that a program wrote the file."""
     position = 0
     for _ in range(5):
         found = text.find("\n", position)

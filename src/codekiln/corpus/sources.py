@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from codekiln.corpus import languages, reading
+from codekiln.corpus import languages, reading, table_reading
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.listing import list_sources, nothing_found
+from codekiln.corpus.listing import list_sources, nothing_found, opt_outs
 from codekiln.corpus.records import Candidate, Listing
 from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import FILES, SKIPPED
 
-VERSION = 1
+VERSION = 4
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -25,36 +26,59 @@ ARCHIVE_BATCH_BYTES = 128 * 1024**2
 _FILE_OVERHEAD = 1024
 
 
-def fingerprint(config: SourceConfig) -> str:
-    """SHA-256 in hex over all that reading these sources would read.
+@dataclass(frozen=True)
+class Found:
+    """Sources as they were found: the files of each, and a hash over all that reading them would read."""
 
-    Contents of candidate files, paths and reasons of skipped ones (with the size of one above `max_file_bytes`),
-    the commit of a revision, the bytes of an archive. Of files whose name already says that they are no source
-    code only the path counts.
+    listings: list[Listing]
+    fingerprint: str
+
+
+def find(config: SourceConfig) -> Found:
+    """List the sources and hash what they hold.
+
+    `fingerprint` is a SHA-256 in hex: contents of candidate files, paths and reasons of skipped ones (with the size
+    of one above `max_file_bytes`), the commit of a revision, the bytes of an archive. Of files that are no source code
+    by name and first bytes only the path counts.
 
     Raises:
         UserError: as `list_sources`.
     """
-    return _fingerprint(list_sources(config), config)
+    listings = list_sources(config)
+    return Found(listings, _fingerprint(listings, config))
 
 
 def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
-    parts: list[Any] = [config.max_file_bytes, config.languages, config.revision]
+    parts: list[Any] = [
+        config.max_file_bytes,
+        config.languages,
+        config.revision,
+        config.notebooks,
+        config.redact,
+    ]
     for listing in listings:
         source = listing.source
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
+        if listing.table:
+            part += [sorted(config.columns.items()), [line.line for line in opt_outs(config)]]
         if source.kind == "folder":
-            # A name that no language has is not read for a row: a log file that grows changes nothing.
-            counted = [candidate for candidate in listing.candidates if _may_be_code(candidate.path)]
-            for candidate, data in reading.contents(source, counted, config.max_file_bytes):
-                digest = data if isinstance(data, str) else hashlib.sha256(data).hexdigest()
+            for candidate, data in reading.contents(source, listing.candidates, config.max_file_bytes):
+                # What is no code by name and head is not read for a row: a log file that grows changes nothing.
+                if isinstance(data, str):
+                    digest = data
+                elif languages.may_be_code(candidate.path) or languages.looks_like_code(candidate.path, data):
+                    digest = hashlib.sha256(data).hexdigest()
+                else:
+                    continue
                 part.append([candidate.path, digest, candidate.added_at])
         else:
             part += [candidate.path for candidate in listing.candidates]
-        bare = [candidate.path for candidate in listing.candidates if not _may_be_code(candidate.path)]
+        bare = [
+            candidate.path for candidate in listing.candidates if not languages.may_be_code(candidate.path)
+        ]
         for skip in listing.skipped:
-            if skip.reason in ("too large", "empty") and not _may_be_code(skip.path):
+            if skip.reason in ("too large", "empty") and not languages.may_be_code(skip.path):
                 bare.append(skip.path)
             else:
                 part.append([skip.path, skip.reason, skip.size if skip.reason == "too large" else 0])
@@ -62,37 +86,47 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
     return hash_json(parts)
 
 
-def _may_be_code(path: str) -> bool:
-    return languages.by_name(path) is not None or not languages.has_extension(path)
-
-
-def build_sources(folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None) -> None:
+def build_sources(
+    folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None, found: Found | None = None
+) -> None:
     """Write the datasets `folder/files` and `folder/skipped`, rows sorted by (repo, path).
 
-    Every path that was looked at is in exactly one of the two; what git or a .gitignore ignores is in neither.
+    `found` is what `find` gave for the same configuration. Every path that was looked at is in one of the two; what
+    git or a .gitignore ignores is in neither.
 
     Raises:
         UserError: as `list_sources`, or not one file of source code was found.
         RunError: the disk is full or a worker died; run again to go on.
     """
-    listings = list_sources(config)
-    mark = _fingerprint(listings, config)
-    settings = config.model_dump(mode="json", include={"max_file_bytes", "languages", "revision"})
+    found = found or find(config)
+    listings, mark = found.listings, found.fingerprint
+    settings = config.model_dump(
+        mode="json", include={"max_file_bytes", "languages", "revision", "notebooks", "redact"}
+    )
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
-    tasks = list(_batches(listings, config))
-    files = build(folder / "files", stage, FILES, reading.read_files, tasks, executor=executor)
+    refused = tuple(opt_outs(config))
+    tasks: list[reading.Batch | table_reading.TableBatch] = [*_batches(listings, config)]
+    tasks += [
+        table_reading.TableBatch(
+            part, config.max_file_bytes, config.languages, config.notebooks, config.redact, refused
+        )
+        for listing in listings
+        if listing.table
+        for part in listing.table.slices
+    ]
+    files = build(folder / "files", stage, FILES, _read, tasks, executor=executor)
     read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
     stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
-    left: list[reading.Batch | list[tuple[str, str, str, int]]] = [
+    left: list[_Left] = [
         [
             (listing.source.repo, skip.path, skip.reason, skip.size)
             for listing in listings
             for skip in listing.skipped
         ]
     ]
-    left += [_unread(batch, read) for batch in tasks]
+    left += [_unread(task, read) if isinstance(task, reading.Batch) else task for task in tasks]
     skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))
@@ -102,7 +136,17 @@ def _reasons(skipped: Dataset) -> Iterator[str]:
     return (row["reason"] for row in skipped.rows(["reason"]))
 
 
-def _skipped(task: reading.Batch | list[tuple[str, str, str, int]]) -> Any:
+#: What is known to be skipped, or where the rest is to be looked at again for its reasons.
+_Left: TypeAlias = "reading.Batch | table_reading.TableBatch | list[tuple[str, str, str, int]]"
+
+
+def _read(task: reading.Batch | table_reading.TableBatch) -> Any:
+    return reading.read_files(task) if isinstance(task, reading.Batch) else table_reading.read_files(task)
+
+
+def _skipped(task: _Left) -> Any:
+    if isinstance(task, table_reading.TableBatch):
+        return table_reading.read_skipped(task)
     return reading.read_skipped(task) if isinstance(task, reading.Batch) else reading.skipped_table(task)
 
 
@@ -125,7 +169,7 @@ def _batches(listings: list[Listing], config: SourceConfig) -> Iterator[reading.
             chosen.append(candidate)
             room -= cost
         parts.append(_part(listing, chosen))
-    if parts:
+    if any(part.candidates for part in parts):
         yield _batch(parts, config)
 
 
@@ -135,7 +179,7 @@ def _part(listing: Listing, chosen: list[Candidate]) -> reading.Part:
 
 def _batch(parts: list[reading.Part], config: SourceConfig) -> reading.Batch:
     kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, config.max_file_bytes, config.languages)
+    return reading.Batch(kept, config.max_file_bytes, config.languages, config.notebooks, config.redact)
 
 
 def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
@@ -146,4 +190,4 @@ def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
         for part in batch.parts
     ]
     kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, batch.max_file_bytes, batch.languages)
+    return replace(batch, parts=kept)

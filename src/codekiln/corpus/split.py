@@ -34,6 +34,8 @@ def heldout_count(files: int, config: CorpusConfig, dropped: Mapping[str, int] |
     """
     counts = sorted((dropped or {}).items(), key=lambda item: (-item[1], item[0]))
     why = f" (dropped: {', '.join(f'{number} {reason}' for reason, number in counts)})" if counts else ""
+    if (dropped or {}).get("license"):
+        why += "; --set corpus.licenses=any keeps what is under no permissive licence"
     hint = "`codekiln corpus explain` tells of each file"
     if files == 0:
         raise UserError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from codekiln.corpus.reading import REDACTED
 from codekiln.shards import Dataset
 
 _EXAMPLES = 3
@@ -43,7 +44,7 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
         `drops`: by reason, with up to three example paths; `languages`: files and bytes read, kept, train and
         held out; `licenses`: of the training files, with the evidence; `provenance`: one row a training file
         (repo, path, revision, licenses, license_type, evidence, bytes); `control_tokens`: literal control tokens
-        seen in source text. A vendored folder counts as one skipped path.
+        seen in source text; `redactions`: replaced places by rule. A vendored folder counts as one skipped path.
     """
     skipped, drops, licenses = _Tally(), _Tally(), _Tally()
     splits = {"train": _Tally(), "heldout": _Tally()}
@@ -95,5 +96,30 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
         ],
         "licenses": licenses.table("license", "license_type", "evidence"),
         "provenance": provenance,
+        "redactions": {
+            name.removeprefix(REDACTED): number
+            for name, number in Dataset.open(sources / "files").manifest.counters.items()
+            if name.startswith(REDACTED)
+        },
         "control_tokens": Dataset.open(corpus / "signals").manifest.counters.get("control_tokens", 0),
+    }
+
+
+def how_made(sources: Path, corpus: Path) -> dict[str, str]:
+    """Names and values that say how a corpus was made: what was read, with which settings, by which stages."""
+    read, decided = Dataset.open(sources / "files").manifest, Dataset.open(corpus / "decisions").manifest
+    repos = set()
+    for table in Dataset.open(sources / "files").tables(["repo"]):
+        repos |= set(table["repo"].unique().to_pylist())
+    shown = sorted(repos)[:5] + (["…"] if len(repos) > 5 else [])
+    config = decided.config
+    changed = ", ".join(f"{rule} {value:g}" for rule, value in sorted(config["rules"].items()))
+    return {
+        "Sources": f"{len(repos)}: {', '.join(shown)}",
+        "Hash of the sources": read.inputs["sources"][:12],
+        "Largest file read": f"{read.config['max_file_bytes']:,} bytes",
+        "Near copies from": f"Jaccard {config['near_jaccard']:g}",
+        "Split": f"by {config['split']}, seed {decided.seed}",
+        "Changed thresholds": changed or "none",
+        "Stages": f"sources {read.stage_version}, corpus {decided.stage_version}",
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from codekiln.corpus import languages, names, outputs
+from codekiln.corpus import languages, licenses, names, outputs
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.records import Candidate, Listing, Skip
 
 
-def triage(listing: Listing, config: SourceConfig) -> None:
+def triage(listing: Listing, config: SourceConfig, refused: list[licenses.OptOut]) -> None:
     """Move candidates that their path or size rules out to the skipped paths; sort both."""
     packages = {
         c.path.rpartition("/")[0] for c in listing.candidates if c.path.rpartition("/")[2] == "__init__.py"
@@ -26,7 +26,12 @@ def triage(listing: Listing, config: SourceConfig) -> None:
             continue
         folder = names.vendored_folder(path, packages.__contains__, start)
         language = languages.by_name(path)
-        if folder is not None:
+        if language == languages.NOTEBOOK and "script" in config.notebooks:
+            language = None  # that of its kernel, which only its content tells
+        line = licenses.opted_out(listing.source.repo, path, refused) if refused else None
+        if line is not None:
+            skipped.append(Skip(path, f"opted out ({line})", candidate.size))
+        elif folder is not None:
             vendored[folder] = vendored.get(folder, 0) + candidate.size
         elif not names.is_storable(path):
             skipped.append(Skip(path, "path is not printable UTF-8", candidate.size))

@@ -36,12 +36,14 @@ def walk(
     *,
     leave_out: Callable[[str, str], bool] = lambda folder, name: False,
     ignore_files: bool = True,
+    vendored: bool = False,
 ) -> tuple[Walk, list[Path]]:
     """List a folder (or one file) outside git; also the git repositories found inside it.
 
     Symlinks are never followed; unreadable folders are recorded, and so are folders with a `.gitignore` that
     cannot be read, which are passed over; `.gitignore` files hold for their folder and
-    below, deeper ones first, as in git. `leave_out(folder, name)` drops entries without a record.
+    below, deeper ones first, as in git. `leave_out(folder, name)` drops entries without a record; `vendored`
+    lists the files of vendored and built folders too.
     """
     found = Walk()
     if path.is_file():
@@ -82,7 +84,7 @@ def walk(
                 found.skipped.append((inner, "symlink"))
             elif is_folder:
                 package = os.path.exists(os.path.join(entry.path, "__init__.py"))
-                if names.is_vendored_name(entry.name, package):
+                if not vendored and names.is_vendored_name(entry.name, package):
                     found.skipped.append((inner + "/", "vendored or built folder"))
                 elif os.path.lexists(os.path.join(entry.path, ".git")) and not git.refusal(Path(entry.path)):
                     repositories.append(Path(entry.path))

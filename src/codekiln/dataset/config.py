@@ -25,7 +25,8 @@ class DatasetConfig(BaseModel):
     Lengths are in tokens a row. Rates and shares are fractions between 0 and 1. `repository_share` is the part
     of the token budget that goes to repository-level rows, which come last (report section 3.1). `spans` gives
     the relative weight of each kind of FIM middle; `empty_middle` is the share of FIM samples in which nothing
-    is missing. With `loss="middle"` the prefix and suffix of FIM samples and the other files of a repository
+    is missing. `order` arranges the other files of a repository: "dependency" puts what a file imports before it, "path"
+    goes by nearness to the target alone. With `loss="middle"` the prefix and suffix of FIM samples and the other files of a repository
     are read but not learnt.
     """
 
@@ -37,6 +38,7 @@ class DatasetConfig(BaseModel):
     fim_rate: float = Field(0.5, ge=0, le=1)
     repository_fim_rate: float = Field(0.5, ge=0, le=1)
     empty_middle: float = Field(0.03, ge=0, le=1)
+    order: Literal["dependency", "path"] = "dependency"
     loss: Literal["all", "middle"] = "all"
     spans: dict[str, float] = Field(default_factory=lambda: dict(DEFAULT_SPANS))
 

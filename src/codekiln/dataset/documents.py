@@ -21,6 +21,8 @@ from codekiln.dataset.config import DatasetConfig
 from codekiln.errors import RunError
 from codekiln.fim import choose_span, is_boundary
 
+_MANY_MARKS = re.compile(r"[^\w\x00-\x7f]{31,}")
+
 #: Characters of code per token, roughly, for planning only; the tokenizer decides.
 CHARACTERS_PER_TOKEN = 3.5
 ROWS_PER_CELL = 4
@@ -61,7 +63,14 @@ class Document:
 
 
 def normalise(text: str) -> str:
-    """The text as it is trained: Unicode normal form C."""
+    """The text as it is trained: Unicode normal form C.
+
+    One with more than 30 combining marks in a row, which no language has (Unicode TR 15), stays as it is: putting them in
+    order takes time that grows with their square.
+    """
+    for run in _MANY_MARKS.finditer(text):
+        if sum(unicodedata.combining(letter) > 0 for letter in run[0]) > 30:
+            return text
     return unicodedata.normalize("NFC", text)
 
 

@@ -2,7 +2,7 @@
 
 `<|repo_name|>name <|file_sep|>path content … <|file_sep|>path target`, where only the target may be a FIM
 sample (report section 3.1). The context is chosen by nearness to the target; the nearest file stands last,
-right before the target, where a completion looks first.
+right before the target, where a completion looks first, unless another file of the context needs it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import numpy as np
 
 from codekiln import formats
+from codekiln.corpus.order import order
 from codekiln.dataset.config import DatasetConfig
 from codekiln.dataset.documents import (
     RESERVE,
@@ -138,6 +139,12 @@ def _head(text: str, tokenizer: Tokenizer, room: int) -> tuple[str, int]:
     return "".join(units[:keep]), int(counts[keep - 1]) if keep and units else 0
 
 
+def arrange(files: TrainFiles, chosen: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Context files, given nearest first, in the order of the row: the nearest last, yet each after what it imports."""
+    members = [(files.paths[number], files.languages[number], content) for number, content in chosen]
+    return [chosen[place] for place in order(members, ranks=range(len(chosen), 0, -1))]
+
+
 def repository_document(
     files: TrainFiles,
     target: int,
@@ -168,10 +175,11 @@ def repository_document(
     room = config.repository_length - bare
     chosen = choose_context(files, target, text, ranked, tokenizer, room - RESERVE)
     while chosen:
-        nearest_last = [(one_line_name(files.paths[number]), content) for number, content in reversed(chosen)]
-        whole = [*formats.repository_context(encode, name, nearest_last, path), *sample]
+        arranged = arrange(files, chosen) if config.order == "dependency" else chosen[::-1]
+        context = [(one_line_name(files.paths[number]), content) for number, content in arranged]
+        whole = [*formats.repository_context(encode, name, context, path), *sample]
         if _tokens(whole) <= config.repository_length:
-            sources = [files.source(number) for number, _ in reversed(chosen)] + [files.source(target)]
+            sources = [files.source(number) for number, _ in arranged] + [files.source(target)]
             return Document(window.id, whole, f"repository:{form}", "\n".join(sources))
         chosen.pop()
     return Document(window.id, sample, form, files.source(target))

@@ -13,7 +13,7 @@ from codekiln.pipeline import stages
 from codekiln.pipeline.runner import Stage, bring, check_folder, finished, locked, publish, withdraw
 from codekiln.progress import say
 from codekiln.recipe import Recipe
-from codekiln.shards import LocalExecutor
+from codekiln.shards import Executor
 from codekiln.shards.folders import partial_folder
 from codekiln.shards.store import read_json, write_json
 
@@ -30,9 +30,9 @@ _READING = ("sources", "corpus")
 class Run:
     """One run of a recipe in a folder; `records` collects what each stage did, in order."""
 
-    def __init__(self, recipe: Recipe, folder: Path, *, workers: int, threads: int) -> None:
+    def __init__(self, recipe: Recipe, folder: Path, *, executor: Executor, threads: int) -> None:
         self.recipe, self.folder, self.threads = recipe, folder, threads
-        self.executor = LocalExecutor(workers)
+        self.executor = executor
         self.records: list[dict[str, Any]] = []
         self._checkpoint: Checkpoint | None = None
 

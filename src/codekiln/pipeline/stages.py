@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codekiln.corpus.build import build_corpus
-from codekiln.corpus.sources import build_sources, fingerprint
+from codekiln.corpus.build import build_corpus, test_index
+from codekiln.corpus.sources import build_sources, find
 from codekiln.errors import UserError
 from codekiln.machine import cpu_model
 from codekiln.modeling.checkpoint_folder import read_config, side_files
@@ -41,24 +41,28 @@ def check_lengths(recipe: Recipe, checkpoint: Checkpoint) -> None:
 def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
     """Repositories, folders and archives -> `files` and `skipped`."""
     config, seed = recipe.sources, recipe.seed
+    found = find(config)
     return Stage(
         "sources",
-        2,
+        3,
         # What is read counts by its content, not by where it lies.
-        {**config.model_dump(mode="json", exclude={"paths"}), "seed": seed},
-        {"code": fingerprint(config)},
-        lambda work: build_sources(work, config, seed=seed, executor=executor),
+        {**config.model_dump(mode="json", exclude={"paths", "opt_out"}), "seed": seed},
+        {"code": found.fingerprint},
+        lambda work: build_sources(work, config, seed=seed, executor=executor, found=found),
     )
 
 
 def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
     """`files` -> `signals`, `decisions`, `train`, `heldout`."""
     config, seed = recipe.corpus, recipe.seed
+    index = test_index(config)
+    tests = {"tests": index.stem} if index else {}
     return Stage(
         "corpus",
-        2,
-        {**config.model_dump(mode="json"), "seed": seed},
-        {"sources": output_hash(sources)},
+        3,
+        # Test sets count by their content, not by where they lie.
+        {**config.model_dump(mode="json", exclude={"against"}), "seed": seed},
+        {"sources": output_hash(sources), **tests},
         lambda work: build_corpus(work, sources, config, seed=seed, executor=executor),
     )
 

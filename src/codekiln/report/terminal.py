@@ -81,6 +81,7 @@ def _files(report: Report, folder: Path | None) -> list[str]:
     entries = [
         (place(item.path), f"{item.what}" + (f", {size(item.bytes)}" if item.bytes else ""))
         for item in report.export.files
+        if folder is None or (folder / item.path).exists()
     ]
     entries.append((place("report.html"), "this run with plots and samples; open it in a browser"))
     entries.append((place("report.json"), "every figure"))

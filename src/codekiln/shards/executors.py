@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from codekiln.errors import RunError
+from codekiln.errors import RunError, UserError
 
 
 def _start_worker() -> None:
@@ -100,3 +100,18 @@ class LocalExecutor:
             finally:
                 for future in futures:
                     future.cancel()
+
+
+def choose(name: str, workers: int) -> Executor:
+    """The executor of a name: `local`, `ray` (on this machine, or at RAY_ADDRESS) or an address, `ray://HOST:PORT`.
+
+    Raises:
+        UserError: there is no such executor.
+    """
+    if name == "local":
+        return LocalExecutor(workers)
+    if name == "ray" or name.startswith("ray://"):
+        from codekiln.shards.ray_executor import RayExecutor
+
+        return RayExecutor(None if name == "ray" else name, workers)
+    raise UserError(f"--executor {name}: unknown; choose local, ray or ray://HOST:PORT")

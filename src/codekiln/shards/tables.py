@@ -14,15 +14,17 @@ def _schema(name: str, version: int, fields: list[tuple[str, pa.DataType]]) -> p
     )
 
 
-# One source file. `id` is 32 hex digits of a BLAKE2b over (repo, path, content); `added_at` is the Unix time
+# One source file, or one form of a notebook. `id` is 32 hex digits of a BLAKE2b over (repo, path, content, form);
+# `kind` is `file`, `notebook script` or `structured notebook`; `added_at` is the Unix time
 # in seconds of the commit that added the file (null outside git); `size` is in bytes of UTF-8.
 FILES = _schema(
     "files",
-    1,
+    2,
     [
         ("id", pa.string()),
         ("repo", pa.string()),
         ("path", pa.string()),
+        ("kind", pa.string()),
         ("revision", pa.string()),
         ("added_at", pa.int64()),
         ("language", pa.string()),

@@ -1,0 +1,44 @@
+"""Licences: what files, texts, headers and metadata say, one verdict a file, what is permitted, who is named.
+
+The permissive set follows the Blue Oak Council and ScanCode, as The Stack v2 did: weak copyleft (MPL, LGPL) is
+not permissive.
+"""
+
+from codekiln.corpus.licenses.attribution import attribution, attribution_text, copyright_lines
+from codekiln.corpus.licenses.expressions import classify, parse_expression, permissive_ids
+from codekiln.corpus.licenses.folders import (
+    is_license_file,
+    is_metadata_file,
+    of_file,
+    of_path,
+    resolve_folders,
+)
+from codekiln.corpus.licenses.headers import from_header
+from codekiln.corpus.licenses.identify import Identified, identify, recognise
+from codekiln.corpus.licenses.metadata import from_metadata
+from codekiln.corpus.licenses.optout import OptOut, opted_out, read_opt_outs
+from codekiln.corpus.licenses.verdict import NO_LICENSE, License
+
+__all__ = [
+    "NO_LICENSE",
+    "Identified",
+    "License",
+    "OptOut",
+    "attribution",
+    "attribution_text",
+    "classify",
+    "copyright_lines",
+    "from_header",
+    "from_metadata",
+    "identify",
+    "is_license_file",
+    "is_metadata_file",
+    "of_file",
+    "of_path",
+    "opted_out",
+    "parse_expression",
+    "permissive_ids",
+    "read_opt_outs",
+    "recognise",
+    "resolve_folders",
+]

@@ -1,0 +1,144 @@
+"""The page of a corpus: the funnel, what was dropped and why, languages, licences, and real files of each reason."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from codekiln.report import flow
+from codekiln.report.frame import frame
+from codekiln.report.markup import Child, Column, Markup, details, el, facts, note, scroller, table
+from codekiln.report.numerals import count, plural, size, words
+from codekiln.report.schema import Drop, FunnelStep, Language
+
+#: Characters of a licence's evidence before it is folded.
+EVIDENCE = 160
+_STEPS = (
+    ("sources", "found", "candidates", ""),
+    ("sources", "read", "read", "skipped"),
+    ("corpus", "kept", "kept", "dropped"),
+    ("split", "held out", "heldout", ""),
+    ("split", "for training", "train", ""),
+)
+
+
+def corpus_page(summary: dict[str, Any], samples: list[dict[str, Any]], made: dict[str, str]) -> str:
+    """One self-contained HTML document.
+
+    Args:
+        summary: what `codekiln.corpus.summary.summarize` gives.
+        samples: rows of reason, detail, repo, path, language, size and text; "" is the reason of a kept file.
+        made: names and values that say how the corpus was made.
+    """
+    funnel = summary["funnel"]
+    read = [Drop(**row) for row in summary["skipped"]]
+    dropped = [Drop(**row) for row in summary["drops"]]
+    parts: list[tuple[str, str, list[Child]]] = [
+        ("funnel", "What went in and what came out", [flow.funnel(_steps(funnel))]),
+        ("dropped", "Dropped by rules and deduplication", [flow.drops(dropped) if dropped else None]),
+        ("skipped", "Never read", [flow.drops(read) if read else None]),
+        ("languages", "Languages", [flow.languages(_languages(summary["languages"]))]),
+        ("licences", "Licences", [_licences(summary["licenses"])]),
+        (
+            "redactions",
+            "Replaced by placeholders",
+            [_redactions(summary["redactions"])] if summary["redactions"] else [],
+        ),
+        ("samples", "Samples", [_samples(samples)] if samples else []),
+    ]
+    head = el(
+        "header",
+        el("p", "codekiln · corpus", class_="kicker"),
+        el("h1", f"{plural(funnel['kept']['files'], 'file')} kept of {count(funnel['read']['files'])} read"),
+        el("div", facts(list(made.items())), class_="run"),
+    )
+    footer = note(
+        "`codekiln corpus explain` tells all that decided a file's fate, `corpus what-if` what else would be kept."
+    )
+    shown = [(ident, heading, content) for ident, heading, content in parts if any(content)]
+    return frame("codekiln corpus", head, shown, footer)
+
+
+def _steps(funnel: dict[str, Any]) -> list[FunnelStep]:
+    return [
+        FunnelStep(
+            stage=stage,
+            label=label,
+            files=funnel[name]["files"],
+            bytes=funnel[name]["bytes"],
+            detail=f"{plural(funnel[lost]['files'], 'file')} {lost}" if lost else "",
+        )
+        for stage, label, name, lost in _STEPS
+    ]
+
+
+def _languages(rows: list[dict[str, Any]]) -> list[Language]:
+    return [
+        Language(
+            language=row["language"],
+            files=row["read_files"],
+            bytes=row["read_bytes"],
+            train=row["train_files"],
+            heldout=row["heldout_files"],
+        )
+        for row in rows
+    ]
+
+
+def _licences(items: list[dict[str, Any]]) -> Markup:
+    rows: list[list[Child]] = [
+        [
+            item["license"],
+            words(item["license_type"]),
+            count(item["files"]),
+            size(item["bytes"]),
+            _short(item["evidence"]),
+        ]
+        for item in items[: flow.LANGUAGES]
+    ]
+    columns = [
+        Column("Licence"),
+        Column("Type"),
+        Column("Files", True),
+        Column("Size", True),
+        Column("How it was found"),
+    ]
+    return table(columns, rows, caption="Licences of the training files")
+
+
+def _redactions(counts: dict[str, int]) -> Markup:
+    rows: list[list[Child]] = [[words(rule), count(number)] for rule, number in sorted(counts.items())]
+    return table(
+        [Column("Rule"), Column("Places", True)], rows, caption="Secrets and personal data", fit="plain"
+    )
+
+
+def _short(evidence: str) -> Child:
+    """Evidence of one line; a list of many files behind a fold."""
+    return evidence if len(evidence) <= EVIDENCE else details(f"{evidence[:EVIDENCE]}…", evidence)
+
+
+def _samples(samples: list[dict[str, Any]]) -> Markup:
+    made: list[Child] = [
+        note("Drawn by a hash of the file, the first lines of each. Open a reason to read them.")
+    ]
+    for (reason, language), rows in groupby(
+        samples, key=lambda row: (row["reason"], "" if row["reason"] else row["language"])
+    ):
+        items = list(rows)
+        made.append(
+            details(words(reason) if reason else f"kept: {language}", *[_sample(row) for row in items])
+        )
+    return el("div", made)
+
+
+def _sample(row: dict[str, Any]) -> Markup:
+    where = " · ".join(
+        part for part in (row["repo"], row["language"], size(row["size"]), row["detail"]) if part
+    )
+    return el(
+        "article",
+        el("h3", el("code", row["path"])),
+        el("p", where, class_="meta"),
+        scroller(el("pre", el("code", row["text"])), f"first lines of {row['path']}"),
+    )

@@ -1,0 +1,84 @@
+"""The page of a corpus: every reason with real files, safe whatever they hold, the same for the same seed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from corpus_kit import corpus, program, sources, write
+
+from codekiln.corpus.samples import draw
+
+HOSTILE = "x = '<script>alert(1)</script><img src=http://example.org/a.png>'\n"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `corpus build`, over files that several rules drop."""
+    out = tmp_path_factory.mktemp("inspect")
+    files: dict[str, str | bytes] = {f"m{number}.py": program(number) for number in range(12)}
+    files |= {
+        "copy.py": files["m1.py"],
+        "near.py": str(files["m2.py"]) + "x = 1\n",
+        "long.py": f"x = '{'ab ' * 2000}'\n",
+        "generated.py": "# This file is generated.\n" + HOSTILE,
+        "<b>.py": HOSTILE + program(90),
+        "data.json": json.dumps(["word"] * 3000, indent=1),
+        "big.bin": b"\0\1",
+    }
+    source = sources(out, write(out / "project", files))
+    return corpus(out, source).parent
+
+
+def inspect(folder: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "codekiln", "corpus", "inspect", str(folder), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_page_shows_each_reason_and_loads_nothing(built: Path, tmp_path: Path) -> None:
+    said = inspect(built, "-o", str(tmp_path / "page.html"))
+    assert said.startswith(str(tmp_path / "page.html"))
+    page = (tmp_path / "page.html").read_text()
+    for word in (
+        "generated",
+        "near duplicate",
+        "exact duplicate",
+        "mean line length",
+        "binary",
+        "kept: python",
+    ):
+        assert word in page
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "default-src &#x27;none&#x27;" in page
+    assert not re.search(r"<(?:script|img|link|iframe)\b|\b(?:src|href)=\"(?!#)", page)
+    inspect(built, "-o", str(tmp_path / "again.html"))
+    assert (tmp_path / "again.html").read_bytes() == page.encode()
+
+
+def test_json_holds_what_the_page_shows(built: Path) -> None:
+    document = json.loads(inspect(built, "--json", "--samples", "2"))
+    assert Path(document["page"]) == built / "corpus.html"
+    assert {row["reason"] for row in document["samples"]} == {row["reason"] for row in document["drops"]} | {
+        ""
+    }
+    assert document["funnel"]["kept"]["files"] == 13
+
+
+def test_samples_are_real_files_and_few(built: Path) -> None:
+    places = (built / "sources", built / "corpus")
+    rows = draw(*places, 2)
+    assert [row["reason"] for row in rows] == sorted(
+        (row["reason"] for row in rows), key=lambda r: (not r, r)
+    )
+    assert sum(not row["reason"] for row in rows) == 2
+    texts = {row["path"]: row["text"] for row in rows}
+    assert texts["generated.py"] == ("# This file is generated.\n" + HOSTILE).rstrip("\n")
+    assert all(len(text) <= 1_700 and text.count("\n") <= 24 for text in texts.values())
+    assert draw(*places, 2) == rows
+    assert {row["path"] for row in draw(*places, 2, seed=1)} != {row["path"] for row in rows}
+    assert draw(*places, 0) == []

@@ -1,0 +1,175 @@
+"""Tables of files as sources: the layouts of The Stack, any other with named columns, damaged ones in one line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from corpus_kit import corpus, program, reasons, rows, sources
+
+from codekiln.corpus import tabular
+from codekiln.errors import UserError
+from codekiln.shards import Dataset
+
+STACK1 = [
+    {
+        "content": program(number), "max_stars_repo_path": f"src/m{number}.py", "max_stars_repo_name": f"me/r{number % 3}",
+        "max_stars_repo_licenses": ["MIT"] if number % 2 else ["GPL-3.0-only"], "max_stars_repo_head_hexsha": "a" * 40, "lang": "Python",
+    }
+    for number in range(30)
+]  # fmt: skip
+
+
+def parquet(path: Path, records: list[dict[str, Any]], group: int = 7) -> Path:
+    pq.write_table(pa.Table.from_pylist(records), path, row_group_size=group)
+    return path
+
+
+def lines(path: Path, records: list[Any]) -> Path:
+    data = "".join(json.dumps(record) + "\n" for record in records).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def test_the_stack_1_layout(tmp_path: Path) -> None:
+    out = sources(tmp_path, parquet(tmp_path / "shard.parquet", STACK1))
+    found = rows(out / "files")
+    assert len(found) == 30
+    row = found["src/m1.py"]
+    assert (row["repo"], row["language"], row["licenses"], row["license_type"]) == (
+        "me/r1",
+        "python",
+        ["MIT"],
+        "permissive",
+    )
+    assert row["revision"] == "a" * 40
+    assert row["content"] == program(1)
+    assert found["src/m2.py"]["license_type"] == "non_permissive"
+    built = corpus(tmp_path, out)
+    assert {row["repo"] for row in Dataset.open(built / "train").rows(["repo"])} == {
+        "me/r0",
+        "me/r1",
+        "me/r2",
+    }
+
+
+def test_one_row_a_repository_with_its_files(tmp_path: Path) -> None:
+    files = [
+        {"path": f"a{n}.py", "content": program(n), "detected_licenses": ["Apache-2.0"]} for n in range(3)
+    ]
+    table = parquet(
+        tmp_path / "smol.parquet",
+        [{"repo_name": "me/one", "files": files}, {"repo_name": "me/two", "files": files[:1]}],
+    )
+    found = list(Dataset.open(sources(tmp_path, table) / "files").rows())
+    assert [(row["repo"], row["path"], row["licenses"]) for row in found] == [
+        *(("me/one", f"a{n}.py", ["Apache-2.0"]) for n in range(3)),
+        ("me/two", "a0.py", ["Apache-2.0"]),
+    ]
+    assert len({row["id"] for row in found}) == 4
+
+
+@pytest.mark.parametrize("name", ["code.jsonl", "code.jsonl.gz", "code.ndjson"])
+def test_lines_with_and_without_a_path(tmp_path: Path, name: str) -> None:
+    records = [
+        {"text": "class A {}\n", "meta": {"repo_name": "x/y", "path": "A.java"}},
+        {"text": "x = 1\n", "meta": {"language": "Python"}},
+        {"text": "#!/usr/bin/env ruby\nputs 1\n", "meta": {}},
+        {"text": "who knows\n", "meta": {"language": "Klingon"}},
+        {"text": None, "meta": {"path": "none.py"}},
+        {"text": "a\0b", "meta": {"path": "nul.py"}},
+        {"text": "x = 1\n", "meta": {"path": "../up.py"}},
+        {"text": "x = '\ud800'\n", "meta": {"path": "half.py"}},
+        {
+            "text": json.dumps({"cells": [{"cell_type": "code", "source": "x = 2"}]}),
+            "meta": {"path": "n.ipynb"},
+        },
+    ]
+    out = sources(tmp_path, lines(tmp_path / name, records))
+    found = rows(out / "files")
+    languages = {path: (row["repo"], row["language"]) for path, row in found.items()}
+    assert languages == {
+        "A.java": ("x/y", "java"),
+        "00000001": ("code", "python"),
+        "00000002": ("code", "ruby"),
+        "half.py": ("code", "python"),
+        "n.ipynb": ("code", "python"),
+    }
+    assert reasons(out / "skipped") == {
+        "00000003": "unknown language", "none.py": "no content", "nul.py": "binary", "../up.py": "unsafe path",
+    }  # fmt: skip
+
+
+def test_named_columns(tmp_path: Path) -> None:
+    table = parquet(tmp_path / "t.parquet", [{"body": program(1), "where": {"file": "a.py"}}])
+    with pytest.raises(
+        UserError, match=r"t\.parquet has no column of file contents .* it has 'body', 'where'"
+    ):
+        sources(tmp_path, table)
+    with pytest.raises(UserError, match=r"sources\.columns\.path: .* has no column 'file'"):
+        sources(tmp_path, table, columns={"content": "body", "path": "file"})
+    out = sources(tmp_path, table, columns={"content": "body", "path": "where.file"})
+    assert list(rows(out / "files")) == ["a.py"]
+
+
+@pytest.mark.parametrize("size", [1, 3_000, 10**9])
+@pytest.mark.parametrize("kind", ["parquet", "lines"])
+def test_every_record_is_read_once_whatever_the_slices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, kind: str
+) -> None:
+    path = (
+        parquet(tmp_path / "x.parquet", STACK1) if kind == "parquet" else lines(tmp_path / "x.jsonl", STACK1)
+    )
+    monkeypatch.setattr(tabular, "SLICE_BYTES", size)
+    layout = tabular.find(path, {})
+    assert (len(layout.slices) > 1) == (size < 10**9)
+    found = [record for part in layout.slices for record in tabular.records(part)]
+    assert [record.row for record in found] == list(range(30))
+    assert [record.content for record in found] == [record["content"] for record in STACK1]
+
+
+def test_copies_in_a_table_are_files_of_their_own(tmp_path: Path) -> None:
+    out = sources(tmp_path, parquet(tmp_path / "x.parquet", STACK1 * 2))
+    assert len({row["id"] for row in Dataset.open(out / "files").rows()}) == 60
+    built = corpus(tmp_path, out)
+    kept = [row for row in Dataset.open(built / "decisions").rows() if row["kept"]]
+    assert len(kept) == 30
+    assert sum(len(Dataset.open(built / split)) for split in ("train", "heldout")) == 30
+
+
+def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = parquet(tmp_path / "x.parquet", STACK1, group=3)
+    monkeypatch.setattr(tabular, "SLICE_BYTES", 4_000)
+    hashes = {
+        Dataset.open(sources(tmp_path / str(n), table, workers=n) / "files").content_hash for n in (1, 2)
+    }
+    assert len(hashes) == 1
+
+
+def cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-40])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: cut(parquet(p / "t.parquet", STACK1)), r"t\.parquet is not a readable Parquet file"),
+        (lambda p: cut(lines(p / "t.jsonl.gz", STACK1)), r"t\.jsonl\.gz cannot be read"),
+        (lambda p: lines(p / "t.jsonl", [STACK1[0], [1]]), r"t\.jsonl:2: a JSON object is wanted, not list"),
+        (lambda p: cut(lines(p / "t.jsonl", STACK1)), r"t\.jsonl:30: not valid JSON"),
+        (lambda p: lines(p / "t.jsonl", []), r"t\.jsonl holds no record"),
+        (lambda p: lines(p / "t.jsonl", [{"a": 1}]), r"has no column of file contents"),
+        (lambda p: parquet(p / "t.parquet", [{"content": 3}]), r"column 'content' is int64 and not text"),
+        (lambda p: lines(p / "t.jsonl", [{"content": 3}]), r"no source code found"),
+    ],
+)  # fmt: skip
+def test_a_damaged_table_is_one_line(tmp_path: Path, make: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as error:
+        sources(tmp_path / "out", make(tmp_path))
+    assert "\n" not in str(error.value)
