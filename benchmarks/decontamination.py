@@ -22,12 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from codekiln.corpus.decontaminate import contaminated
-from codekiln.corpus.grambuild import GramRules, build_index
-from codekiln.corpus.gramindex import GRAM, Index, open_index, save_index
-from codekiln.corpus.notices import without_notices
-from codekiln.corpus.testfiles import files_against, read_texts
-from codekiln.corpus.words import encode_text, run_hashes, words_of
+from codekiln.corpus.decontamination.build import GramRules, build_index
+from codekiln.corpus.decontamination.index import GRAM, Index, open_index, save_index
+from codekiln.corpus.decontamination.match import contaminated
+from codekiln.corpus.decontamination.notices import without_notices
+from codekiln.corpus.decontamination.testfiles import files_against, read_texts
+from codekiln.corpus.decontamination.words import encode_text, run_hashes, words_of
 
 ENDINGS = {
     ".py",

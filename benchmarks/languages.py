@@ -21,8 +21,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from codekiln.corpus.decoding import decode
 from codekiln.corpus.languages import LANGUAGES, detect
+from codekiln.corpus.sources.decoding import decode
 
 #: (file name, bytes) -> the engine's own name of a language, or None.
 Engine = Callable[[str, bytes], str | None]

@@ -14,7 +14,7 @@ from typing import Any
 
 from codekiln.corpus.build import build_corpus
 from codekiln.corpus.config import CorpusConfig, SourceConfig
-from codekiln.corpus.sources import build_sources
+from codekiln.corpus.sources.stage import build_sources
 from codekiln.shards import Dataset, LocalExecutor
 
 _NAMES = {

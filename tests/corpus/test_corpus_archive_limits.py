@@ -8,8 +8,9 @@ import tracemalloc
 import pytest
 from corpus_kit import reasons, rows, sources, tar, zipped
 
-from codekiln.corpus import archives, licenses
+from codekiln.corpus import licenses
 from codekiln.corpus.licenses import folders
+from codekiln.corpus.sources import archives
 from codekiln.errors import UserError
 
 HELLO = b"print('hello')\n"

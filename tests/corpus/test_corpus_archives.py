@@ -11,7 +11,7 @@ from corpus_kit import reasons, rows, sources, tar, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codekiln.corpus import archives
+from codekiln.corpus.sources import archives
 from codekiln.errors import UserError
 
 HELLO = b"print('hello')\n"

@@ -210,7 +210,7 @@ def test_overrides_reach_decisions_and_explain(tmp_path, project):
 
 
 def test_same_bytes_for_any_workers_and_after_a_kill(tmp_path, monkeypatch):
-    import codekiln.corpus.sources as module
+    import codekiln.corpus.sources.stage as module
 
     monkeypatch.setattr(module, "BATCH_BYTES", 20_000)
     folder = write(tmp_path / "x", {f"m{n:02d}.py": program(n % 35) for n in range(40)})

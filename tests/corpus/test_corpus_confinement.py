@@ -12,9 +12,9 @@ import threading
 import pytest
 from corpus_kit import git, reasons, repository, rows, sources, write
 
-from codekiln.corpus import git as repositories
-from codekiln.corpus import names, reading, walking
-from codekiln.corpus.records import Candidate, Source
+from codekiln.corpus.sources import git as repositories
+from codekiln.corpus.sources import names, reading, walking
+from codekiln.corpus.sources.records import Candidate, Source
 
 HELLO = "print('hello')\n"
 SECRET = "key = 'secret'\n"
@@ -229,7 +229,7 @@ def test_an_unsafe_path_of_a_revision_is_refused_when_it_is_read(tmp_path):
 _AS_OTHERS_DO = """
 import sys
 from pathlib import Path
-from codekiln.corpus import git, walking
+from codekiln.corpus.sources import git, walking
 root = Path(sys.argv[1])
 repository = git.find(root)
 for path in git.untracked(repository):

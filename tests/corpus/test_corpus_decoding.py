@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codekiln.corpus.decoding import BINARY, UNKNOWN, decode
+from codekiln.corpus.sources.decoding import BINARY, UNKNOWN, decode
 
 WRITTEN = [
     ("cp1252", "# caf\xe9 \xe0 la cr\xe8me, na\xefve fa\xe7on\nx = 1\n"),

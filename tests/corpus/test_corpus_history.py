@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from corpus_kit import commit, git, program, repository, rows, sources
 
-from codekiln.corpus import git as repositories
+from codekiln.corpus.sources import git as repositories
 from codekiln.errors import UserError
 
 

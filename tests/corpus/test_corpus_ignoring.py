@@ -12,7 +12,7 @@ from corpus_kit import git, write
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from codekiln.corpus import ignoring, walking
+from codekiln.corpus.sources import ignoring, walking
 
 
 def ignored(lines, path):

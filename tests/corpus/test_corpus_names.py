@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codekiln.corpus import languages, names
-from codekiln.corpus.language_rules import RULES
-from codekiln.corpus.language_table import EXTENSIONS
+from codekiln.corpus import languages
+from codekiln.corpus.languages.rules import RULES
+from codekiln.corpus.languages.table import EXTENSIONS
+from codekiln.corpus.sources import names
 
 GENERATED = (
     "a.min.js b/c.min.css x_pb2.py x_pb2_grpc.py api.pb.go package-lock.json yarn.lock poetry.lock Cargo.lock go.sum "

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codekiln.corpus.languages import LANGUAGES
-from codekiln.corpus.notebooks import OUTPUT_CHARACTERS, Notebook, as_script, as_structured, parse
+from codekiln.corpus.sources.notebooks import OUTPUT_CHARACTERS, Notebook, as_script, as_structured, parse
 from codekiln.shards import Dataset
 
 KNOWN = frozenset(LANGUAGES) - {"jupyter-notebook"}

@@ -8,8 +8,8 @@ import pytest
 from corpus_kit import commit, git, program, reasons, repository, rows, sources, write
 
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.listing import list_sources
-from codekiln.corpus.sources import find
+from codekiln.corpus.sources.listing import list_sources
+from codekiln.corpus.sources.stage import find
 from codekiln.errors import UserError
 from codekiln.shards.store import OUTPUT_MARK
 

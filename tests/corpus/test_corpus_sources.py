@@ -9,7 +9,7 @@ from corpus_kit import commit, git, program, reasons, repository, rows, sources,
 from license_kit import MIT
 
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import find
+from codekiln.corpus.sources.stage import find
 from codekiln.shards import Dataset
 
 HELLO = "print('hello')\n"
@@ -252,7 +252,7 @@ def test_fingerprint_is_of_contents_not_of_the_place(tmp_path):
 
 
 def test_standard_library_is_the_default(tmp_path):
-    from codekiln.corpus.listing import list_sources
+    from codekiln.corpus.sources.listing import list_sources
 
     (listing,) = list_sources(SourceConfig())
     paths = {candidate.path for candidate in listing.candidates}
@@ -273,7 +273,7 @@ def test_languages_can_be_selected(tmp_path):
 
 
 def test_rows_are_sorted_and_shards_do_not_depend_on_workers_or_a_kill(tmp_path, monkeypatch):
-    import codekiln.corpus.sources as module
+    import codekiln.corpus.sources.stage as module
 
     monkeypatch.setattr(module, "BATCH_BYTES", 8000)
     one = repository(tmp_path / "b-repo", {f"m{n:02d}.py": program(n) for n in range(12)})

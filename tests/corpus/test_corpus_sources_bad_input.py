@@ -9,7 +9,7 @@ from corpus_kit import reasons, repository, rows, sources, write
 from pydantic import ValidationError
 
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.listing import list_sources, nothing_found
+from codekiln.corpus.sources.listing import list_sources, nothing_found
 from codekiln.errors import UserError
 
 HELLO = "print('hello')\n"

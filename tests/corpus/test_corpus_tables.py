@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from corpus_kit import corpus, program, reasons, rows, sources
 
-from codekiln.corpus import tabular
+from codekiln.corpus.sources import tabular
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 

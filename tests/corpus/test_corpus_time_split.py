@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from codekiln.corpus import languages
 from codekiln.corpus.config import CorpusConfig
 from codekiln.corpus.explain import explain
-from codekiln.corpus.language_rules import RULES, SEEN
+from codekiln.corpus.languages.rules import RULES, SEEN
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.errors import UserError
 from codekiln.pipeline.runner import Stage, bring

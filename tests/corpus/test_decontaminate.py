@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codekiln.cli.main import run
-from codekiln.corpus.decontaminate import CONTAMINATION, contaminated, contamination_table, detail
-from codekiln.corpus.grambuild import GramRules, build_index
-from codekiln.corpus.gramindex import GRAM, TEXTS, Index, open_index, save_index
-from codekiln.corpus.notices import without_notices
-from codekiln.corpus.testfiles import files_against, read_texts
-from codekiln.corpus.testindex import prepare_index
-from codekiln.corpus.words import canonical, run_hashes, runs_at, words_of
+from codekiln.corpus.decontamination.build import GramRules, build_index
+from codekiln.corpus.decontamination.index import GRAM, TEXTS, Index, open_index, save_index
+from codekiln.corpus.decontamination.match import CONTAMINATION, contaminated, contamination_table, detail
+from codekiln.corpus.decontamination.notices import without_notices
+from codekiln.corpus.decontamination.prepare import prepare_index
+from codekiln.corpus.decontamination.testfiles import files_against, read_texts
+from codekiln.corpus.decontamination.words import canonical, run_hashes, runs_at, words_of
 from codekiln.errors import RunError, UserError
 
 BENCHMARKS = Path(__file__).parents[2].parent / "shared" / "benchmarks"

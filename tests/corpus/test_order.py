@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codekiln.corpus.imports import FINDERS
-from codekiln.corpus.order import dependencies, order
-from codekiln.corpus.packages import PACKAGED
+from codekiln.corpus.order.graph import dependencies, order
+from codekiln.corpus.order.imports import FINDERS
+from codekiln.corpus.order.packages import PACKAGED
 
 #: language -> files {path: content}, and the dependencies that a reader of the language would name.
 REPOSITORIES: dict[str, tuple[dict[str, str], set[tuple[str, str]]]] = {

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from secret_kit import ALNUM, BASE32, HEX, Maker, provider_keys
 
 from codekiln.cli.corpus_secrets import secrets
-from codekiln.corpus.redact import placeholder
-from codekiln.corpus.secret_names import family
-from codekiln.corpus.secrets import clean, find, redact
+from codekiln.corpus.secrets import clean, find, placeholder, redact
+from codekiln.corpus.secrets.names import family
 
 MAKE = Maker(7)
 VALUE = MAKE.of(ALNUM, 28)

@@ -17,7 +17,7 @@ def secrets(paths: tuple[str, ...], as_json: bool) -> None:
 
     Folders are searched whole, but no link is followed; binary files and files above 16 MB are passed over.
     """
-    from codekiln.corpus.secret_files import scan
+    from codekiln.corpus.secrets.files import scan
 
     found = scan(list(paths))
     rows = [(path, one.line, one.kind, one.rule) for path, one in found.findings]

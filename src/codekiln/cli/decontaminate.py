@@ -55,10 +55,10 @@ def decontaminate(
     DIR is the folder of `corpus build`; a PATH is a folder, a file, or a table of rows (.jsonl, .parquet). Words are
     runs of letters and digits, compared without case. The index of the test data is kept in the cache.
     """
-    from codekiln.corpus.decontaminate import contaminated
-    from codekiln.corpus.grambuild import GramRules
-    from codekiln.corpus.gramindex import open_index
-    from codekiln.corpus.testindex import prepare_index
+    from codekiln.corpus.decontamination.build import GramRules
+    from codekiln.corpus.decontamination.index import open_index
+    from codekiln.corpus.decontamination.match import contaminated
+    from codekiln.corpus.decontamination.prepare import prepare_index
     from codekiln.modeling.cache import cache_root
 
     rules = GramRules(
@@ -122,7 +122,7 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _batches(paths: Iterable[str]) -> Iterator[list[tuple[str, str | None]]]:
-    from codekiln.corpus.documents import documents
+    from codekiln.corpus.decontamination.documents import documents
 
     batch: list[tuple[str, str | None]] = []
     size = 0

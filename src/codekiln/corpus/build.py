@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 
 from codekiln.corpus import minhash, signals
 from codekiln.corpus.config import CorpusConfig
-from codekiln.corpus.decontaminate import CONTAMINATION, contamination_table
+from codekiln.corpus.decontamination.match import CONTAMINATION, contamination_table
+from codekiln.corpus.decontamination.prepare import prepare_index
 from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
-from codekiln.corpus.testindex import prepare_index
 from codekiln.errors import UserError
 from codekiln.modeling.cache import cache_root
 from codekiln.progress import Progress, say

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from codekiln.corpus import names, signals
+from codekiln.corpus import signals
+from codekiln.corpus.sources import names
 
 FLAGS = ("vendored", "generated", "minified", "test", "documentation")
 

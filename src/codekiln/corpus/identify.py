@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from codekiln.corpus import decoding, languages, licenses, names, reading
+from codekiln.corpus import languages, licenses
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.flags import flags_of
-from codekiln.corpus.listing import from_paths
-from codekiln.corpus.records import Listing
+from codekiln.corpus.sources import decoding, names, reading
+from codekiln.corpus.sources.listing import from_paths
+from codekiln.corpus.sources.records import Listing
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from codekiln.corpus.reading import REDACTED
+from codekiln.corpus.sources.reading import REDACTED
 from codekiln.shards import Dataset
 
 _EXAMPLES = 3

@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 from codekiln import formats
-from codekiln.corpus.order import order
+from codekiln.corpus.order.graph import order
 from codekiln.dataset.config import DatasetConfig
 from codekiln.dataset.documents import (
     RESERVE,

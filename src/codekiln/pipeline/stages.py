@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.corpus.build import build_corpus, test_index
-from codekiln.corpus.sources import build_sources, find
+from codekiln.corpus.sources.stage import build_sources, find
 from codekiln.errors import UserError
 from codekiln.machine import cpu_model
 from codekiln.modeling.checkpoint_folder import read_config, side_files

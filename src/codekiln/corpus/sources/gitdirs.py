@@ -1,0 +1,102 @@
+"""Where a folder's git directory is, and whether it may be believed.
+
+A `.git` may be a file that names a directory elsewhere, and parts of a git directory may be links. Worktrees and
+submodules need that; a folder from a stranger could use it to have another repository read as its own. So a
+git directory outside the folder counts only when it says itself that it belongs to this folder.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from codekiln.corpus.sources.gitcommands import Repository, run
+
+_FOREIGN = "its git directory lies elsewhere and does not point back; read as a plain folder"
+_LINKED = "its git directory has links that lead out of it; read as a plain folder"
+_BROKEN = "not a readable git directory; read as a plain folder"
+
+
+class Refused(Exception):
+    """A `.git` that is not used, with the reason as text."""
+
+
+def locate(place: Path) -> Path | None:
+    """The git directory of a work tree whose top is `place`; None when it has no `.git`.
+
+    Raises:
+        Refused: there is a `.git`, but it leads to a repository that is not this folder's.
+    """
+    marker = place / ".git"
+    try:
+        if marker.is_dir():
+            if not (marker / "HEAD").exists():
+                return None
+            named = marker
+        elif marker.is_file():
+            with open(marker, "rb") as stream:
+                head = stream.read(8192)
+            if not head.startswith(b"gitdir: "):
+                raise Refused(_BROKEN)
+            named = place / os.fsdecode(head[8:].rstrip(b"\r\n"))
+        else:
+            return None
+        git_dir = named.resolve(strict=True)
+        if not git_dir.is_relative_to(place.resolve()):
+            if not (_is_worktree_of(git_dir, marker) or _says(_core_worktree(git_dir), git_dir, place)):
+                raise Refused(_FOREIGN)
+            if _common(git_dir) not in (git_dir, git_dir.parent.parent):
+                raise Refused(_LINKED)
+        elif leads_out(git_dir, place.resolve()):
+            raise Refused(_LINKED)
+    except (OSError, RuntimeError, ValueError):
+        raise Refused(_BROKEN) from None
+    return git_dir
+
+
+def leads_out(git_dir: Path, top: Path) -> bool:
+    """Whether its shared part, or a link among its own files or its refs, lies outside `top`."""
+    if not _common(git_dir).is_relative_to(top):
+        return True
+    for folder, inner, files in os.walk(git_dir):
+        links = [path for path in (Path(folder, name) for name in [*inner, *files]) if path.is_symlink()]
+        if not all(path.resolve().is_relative_to(top) for path in links):
+            return True
+        if Path(folder) == git_dir:
+            inner[:] = [name for name in inner if name == "refs"]
+    return False
+
+
+def _is_worktree_of(git_dir: Path, marker: Path) -> bool:
+    """Whether this is what `git worktree add` made for a `.git` file: its file `gitdir` names that."""
+    back = _line(git_dir / "gitdir")
+    return git_dir.parent.name == "worktrees" and back is not None and _says(back, git_dir, marker)
+
+
+def _says(value: str, git_dir: Path, path: Path) -> bool:
+    return bool(value) and (git_dir / value).resolve() == path.resolve()
+
+
+def _core_worktree(git_dir: Path) -> str:
+    """What a git directory's own configuration says its work tree is."""
+    place = Repository(str(git_dir), str(git_dir), bare=True)
+    for file in ("config.worktree", "config"):
+        arguments = ("config", "--file", str(git_dir / file), "--no-includes", "--get", "core.worktree")
+        found = run(place, *arguments, check=False).removesuffix(b"\n")
+        if found:
+            return os.fsdecode(found)
+    return ""
+
+
+def _common(git_dir: Path) -> Path:
+    value = _line(git_dir / "commondir")
+    return git_dir if value is None else (git_dir / value).resolve()
+
+
+def _line(path: Path) -> str | None:
+    """The text of a one-line file, None when there is none."""
+    try:
+        with open(path, "rb") as stream:
+            return os.fsdecode(stream.read(8192).rstrip(b"\r\n"))
+    except FileNotFoundError:
+        return None

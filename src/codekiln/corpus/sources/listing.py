@@ -1,0 +1,283 @@
+"""From the paths of a configuration to candidates: files that may be read, each with the source it is in.
+
+Nothing is read here but what decides (ignore files, licence texts, git's index): contents come later, in
+batches (`codekiln.corpus.reading`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import platform
+import re
+import stat
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from codekiln.corpus import languages, licenses
+from codekiln.corpus.config import SourceConfig
+from codekiln.corpus.sources import archives, git, names, outputs, tabular, walking
+from codekiln.corpus.sources.folders import walk_folder
+from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
+from codekiln.corpus.sources.triage import triage
+from codekiln.errors import UserError, one_line
+from codekiln.shards.store import hash_file
+
+_ADDRESS = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
+#: A licence text or metadata file above this is not looked at.
+LICENSE_BYTES = 512 * 1024
+
+
+def list_sources(config: SourceConfig) -> list[Listing]:
+    """One listing a source, sorted by repository name; names are made unique.
+
+    Raises:
+        UserError: a path does not exist, an archive is corrupt, a revision is unknown or asked of a path
+            outside git, or there is nothing to read at all.
+    """
+    unknown = set(config.languages or ()) - set(languages.LANGUAGES)
+    if unknown:
+        name = min(unknown)
+        by_letters = {language.lower(): language for language in languages.LANGUAGES}
+        close = difflib.get_close_matches(name.lower(), by_letters, n=1)
+        hint = (
+            f"did you mean {by_letters[close[0]]}?"
+            if close
+            else f"known are {', '.join(languages.LANGUAGES)}"
+        )
+        raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
+    listings = [_standard_library()] if not config.paths else from_paths(config)
+    refused = opt_outs(config)
+    for listing in listings:
+        triage(listing, config, refused)
+    if not any(listing.candidates or listing.table for listing in listings):
+        raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
+    return _unique_names(listings)
+
+
+def opt_outs(config: SourceConfig) -> list[licenses.OptOut]:
+    """The lines of the opt-out list, none where there is no list. Raises UserError as `licenses.read_opt_outs`."""
+    return licenses.read_opt_outs(Path(os.path.expanduser(config.opt_out))) if config.opt_out else []
+
+
+def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
+    """The one line for sources without a single file of source code."""
+    counts: dict[str, int] = {}
+    for reason in reasons:
+        counts[reason] = counts.get(reason, 0) + 1
+    what = ", ".join(
+        f"{counts[reason]} {reason}" for reason in sorted(counts, key=lambda r: (-counts[r], r))[:5]
+    )
+    where = ", ".join(config.paths[:3]) if config.paths else "the standard library"
+    return UserError(
+        f"no source code found in {where}" + (f" (skipped: {what})" if what else "; it is empty")
+    )
+
+
+def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]:
+    """Listings of the given paths, before triage; paths of one repository become one listing.
+
+    `vendored` lists the files of vendored folders too. Raises UserError as `list_sources`.
+    """
+    trees: dict[str, tuple[git.Repository, list[str]]] = {}
+    listings: dict[str, Listing] = {}
+
+    def add_repository(repository: git.Repository, path: Path) -> None:
+        prefix = os.path.relpath(path, repository.folder).replace(os.sep, "/")
+        trees.setdefault(repository.folder, (repository, []))[1].append("" if prefix == "." else prefix)
+
+    for text in dict.fromkeys(config.paths):
+        if not text.strip():
+            raise UserError(
+                "--source is empty (is a shell variable unset?); give a repository, folder, file or archive"
+            )
+        try:
+            path = Path(text).expanduser().resolve(strict=True)
+            kind = path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            if _ADDRESS.match(text):
+                raise UserError(
+                    f"source {text} is an address; clone or download it first and give its path"
+                ) from None
+            raise UserError(
+                f"source {text} does not exist; give a repository, folder, file or archive"
+            ) from None
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"source {text} cannot be read ({one_line(error)}); check the path and its permissions"
+            ) from None
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise UserError(f"source {text} is neither a file nor a folder")
+        outputs.refuse_output(text, path)
+        archive = stat.S_ISREG(kind) and archives.suffix_of(path.name)
+        table = stat.S_ISREG(kind) and tabular.suffix_of(path.name)
+        repository = None if archive or table else git.find(path)
+        if repository and not repository.bare and not git.sees(repository, path):
+            repository = None
+        if config.revision is not None and repository is None:
+            raise UserError(
+                f"source {text} is not in a git repository, so revision {config.revision!r} means nothing"
+            )
+        if archive:
+            listings[str(path)] = _archive(text, path, archive)
+        elif table:
+            found_table = tabular.find(path, {str(part): name for part, name in config.columns.items()})
+            source = Source(
+                path.name[: -len(table)], "table", str(path), revision=f"sha256:{found_table.sha256}"
+            )
+            listings[str(path)] = Listing(source, table=found_table)
+        elif repository:
+            add_repository(repository, path)
+        else:
+            walked, inner = walk_folder(path, vendored=vendored)
+            listings[str(path)] = _folder(path, walked)
+            for found in inner:
+                add_repository(found, Path(found.folder))
+    for top, (repository, prefixes) in trees.items():
+        listings[top] = _repository(repository, prefixes, config)
+    return list(listings.values())
+
+
+def _standard_library() -> Listing:
+    root = Path(sysconfig.get_path("stdlib")).resolve()
+    version = f"{platform.python_implementation()} {platform.python_version()}"
+    walked, _ = walking.walk(root, leave_out=walking.outside_standard_library, ignore_files=False)
+    listing = _folder(root, walked)
+    evidence = f"standard library of {platform.python_implementation()}"
+    psf = licenses.License(("PSF-2.0",), "permissive", evidence)
+    listing.source = replace(listing.source, revision=version, license=psf)
+    return listing
+
+
+def _folder(path: Path, walked: walking.Walk) -> Listing:
+    root = path if path.is_dir() else path.parent
+    listing = Listing(Source(path.name or "root", "folder", str(root)))
+    listing.candidates = [Candidate(name, size) for name, size in walked.files]
+    listing.skipped = [Skip(name, reason) for name, reason in walked.skipped]
+    texts = dict.fromkeys([name for name, _ in walked.files] + walked.beside)
+    listing.folders = licenses.resolve_folders(_texts_on_disk(root, texts))
+    return listing
+
+
+def _texts_on_disk(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
+    texts = {}
+    for path in paths:
+        if licenses.is_license_file(path) or licenses.is_metadata_file(path):
+            data = walking.read_inside(root, path, LICENSE_BYTES)
+            if isinstance(data, bytes):
+                texts[path] = data
+    return texts
+
+
+def _repository(repository: git.Repository, prefixes: list[str], config: SourceConfig) -> Listing:
+    name = git.name(repository)
+    revision = config.revision or ("HEAD" if repository.bare else None)
+    commit = git.resolve(repository, revision or "HEAD")
+    if revision and not commit:
+        raise UserError(f"{repository.folder} has no revision {revision!r}; `git log` lists what is there")
+    committed = git.tree_entries(repository, commit) if commit else {}
+    kind = "blobs" if revision else "folder"
+    listing = Listing(Source(name, kind, repository.folder, repository.git_dir, commit or "", "working tree"))
+    listing.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+    listing.shallow = git.is_shallow(repository)
+    entries = dict(committed) if revision else git.index_entries(repository)
+    if not revision:
+        for path in git.untracked(repository):
+            entries.setdefault(path, git.Entry(path, "", "", -1))
+    root = Path(repository.folder)
+    own = outputs.output_folders(entries, None if revision else root)
+    for prefix in prefixes:
+        if outputs.below(own)(prefix):
+            raise outputs.refusal(
+                f"{repository.folder}/{prefix}".rstrip("/"), "its top" if own == [""] else own[0]
+            )
+    is_own = outputs.below(own)
+    entries = {path: entry for path, entry in entries.items() if not is_own(path)}
+
+    asked = outputs.below(prefixes)
+
+    listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
+    wanted = [path for path in entries if asked(path)]
+    # Where a shallow clone ends, git takes every file for a new one: no time is known there.
+    known = [path for path in wanted if path in committed] if commit and not listing.shallow else []
+    times = git.added_times(repository, commit, known) if commit and known else {}
+    for path in wanted:
+        entry = entries[path]
+        if entry.mode == git.SUBMODULE:
+            listing.skipped.append(Skip(path, "submodule"))
+        elif entry.mode == git.SYMLINK:
+            listing.skipped.append(Skip(path, "symlink"))
+        elif path.endswith("/"):
+            listing.skipped.append(
+                Skip(path, "git repository inside another; give it as a source of its own")
+            )
+        else:
+            size = entry.size if revision else walking.size_inside(root, path)
+            if isinstance(size, str):
+                listing.skipped.append(Skip(path, size))
+                continue
+            blob = committed[path].blob if path in committed else ""
+            where = entry.blob if revision else ""
+            listing.candidates.append(Candidate(path, size, where, blob, times.get(path)))
+    listing.folders = licenses.resolve_folders(_repository_texts(repository, entries, bool(revision)))
+    return listing
+
+
+def _repository_texts(
+    repository: git.Repository, entries: dict[str, git.Entry], revision: bool
+) -> dict[str, bytes]:
+    if not revision:
+        return _texts_on_disk(Path(repository.folder), entries)
+    paths = [
+        entry.path
+        for entry in entries.values()
+        if entry.mode.startswith("100") and entry.size <= LICENSE_BYTES
+        and (licenses.is_license_file(entry.path) or licenses.is_metadata_file(entry.path))
+    ]  # fmt: skip
+    found = git.blobs(repository, [entries[path].blob for path in paths], LICENSE_BYTES)
+    return {path: data for path, data in zip(paths, found) if data is not None}
+
+
+def _archive(text: str, path: Path, suffix: str) -> Listing:
+    def keep(member: str) -> int:
+        wanted = licenses.is_license_file(member) or licenses.is_metadata_file(member)
+        return LICENSE_BYTES if wanted else 0
+
+    members, refused, texts = archives.listing(str(path), keep)
+    # A source archive usually wraps everything in one folder `name-version/`: not part of the paths.
+    tops = {member.path.partition("/")[0] if "/" in member.path else "" for member in members}
+    top = tops.pop() + "/" if len(tops) == 1 and suffix != ".whl" and tops != {""} else ""
+    name = (
+        re.sub(r"-py\d.*$|-cp\d.*$", "", path.name[: -len(suffix)])
+        if suffix == ".whl"
+        else path.name[: -len(suffix)]
+    )
+    listing = Listing(Source(name, "archive", str(path), revision=f"sha256:{hash_file(path)}"))
+    own = outputs.output_folders(m.path.removeprefix(top) for m in members)
+    if own == [""]:
+        raise outputs.refusal(text, top.rstrip("/") or "its top")
+    is_own = outputs.below(own)
+    found = [Candidate(m.path.removeprefix(top), m.size, str(m.number)) for m in members]
+    listing.candidates = [candidate for candidate in found if not is_own(candidate.path)]
+    skipped = [Skip(r.path.removeprefix(top), r.reason, r.size) for r in refused]
+    listing.skipped = [skip for skip in skipped if not is_own(skip.path)]
+    listing.skipped += [Skip(folder + "/", outputs.REASON) for folder in own]
+    inner = {p.removeprefix(top): content for p, content in texts.items()}
+    listing.folders = licenses.resolve_folders({p: t for p, t in inner.items() if not is_own(p)})
+    return listing
+
+
+def _unique_names(listings: list[Listing]) -> list[Listing]:
+    """Sources that share a name become name, name-2, … in the order of the configuration."""
+    taken: set[str] = set()
+    for listing in listings:
+        base = names.printable(listing.source.repo)
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name)
+        listing.source = replace(listing.source, repo=name)
+    return sorted(listings, key=lambda listing: listing.source.repo)

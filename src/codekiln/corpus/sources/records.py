@@ -1,0 +1,69 @@
+"""What listing hands to reading: sources, candidates, skipped paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from codekiln.corpus import licenses
+from codekiln.corpus.sources import git, tabular
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that files are read from. `root` is a machine path and is never stored in a row.
+
+    `kind` is `folder` (files on disk, below `root`), `blobs` (a git revision), `archive` or `table`. `commit` is the
+    commit id of a git source; `revision` is what rows say about files that are not of a commit.
+    """
+
+    repo: str
+    kind: str
+    root: str
+    git_dir: str = ""
+    commit: str = ""
+    revision: str | None = None
+    license: licenses.License | None = None
+
+    @property
+    def repository(self) -> git.Repository:
+        return git.Repository(self.root, self.git_dir, bare=self.git_dir == self.root)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may become a row: path, size in bytes, where its content is (blob id or member number).
+
+    `committed` is the blob id at the source's commit ("" outside git or for an uncommitted path).
+    """
+
+    path: str
+    size: int
+    where: str = ""
+    committed: str = ""
+    added_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Skip:
+    path: str
+    reason: str
+    size: int = 0
+
+
+@dataclass
+class Listing:
+    """What one source holds: candidates by path, skipped paths, verdicts of its licence texts by folder.
+
+    A `table` is read by its slices and has no candidates.
+
+    `prefixes` are the folders of a repository that were asked for: what lies above them is not judged. `shallow`:
+    the history of the repository was cut off, so that nobody knows when a file was added.
+    """
+
+    source: Source
+    candidates: list[Candidate] = field(default_factory=list)
+    skipped: list[Skip] = field(default_factory=list)
+    folders: dict[str, licenses.License] = field(default_factory=dict)
+    prefixes: tuple[str, ...] = ("",)
+    shallow: bool = False
+    table: tabular.Layout | None = None
