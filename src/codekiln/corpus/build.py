@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from codekiln.corpus import minhash, signals
+from codekiln.corpus.carried import carrying
 from codekiln.corpus.config import CorpusConfig
-from codekiln.corpus.decontamination.match import CONTAMINATION, contamination_table
+from codekiln.corpus.decontamination.match import CONTAMINATION, contamination_counted, contamination_table
 from codekiln.corpus.decontamination.prepare import prepare_index
 from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
@@ -25,7 +26,7 @@ from codekiln.corpus.summary import summarize
 from codekiln.errors import UserError
 from codekiln.modeling.cache import cache_root
 from codekiln.progress import Progress, say
-from codekiln.shards import Dataset, Executor, Stage, build, map_shards
+from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import read_shard
 from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
 
@@ -71,9 +72,17 @@ class _File:
 
 
 def build_corpus(
-    folder: Path, sources: Path, config: CorpusConfig, *, seed: int, executor: Executor | None
+    folder: Path,
+    sources: Path,
+    config: CorpusConfig,
+    *,
+    seed: int,
+    executor: Executor | None,
+    earlier: Path | None = None,
 ) -> None:
     """From `sources/files` write `folder/signals`, `decisions`, `train` and `heldout`.
+
+    `earlier` is the output of an earlier build: what it measured of the same files is taken from there.
 
     Near-copies are collapsed to one file before the split; what the banding missed (see `near_groups`) is then
     looked for exactly between training and held-out files, so that no near-copy of a held-out file is trained on.
@@ -86,10 +95,10 @@ def build_corpus(
     rules = with_thresholds(config.rules)
     source = Dataset.open(sources / "files")
     inputs = {"files": source.content_hash}
-    measured = map_shards(
-        source, folder / "signals", Stage("signals", SIGNALS_VERSION, {}, inputs), SIGNALS,
-        signals.measure_table, executor=executor,
-    )  # fmt: skip
+    carried = carrying(source, folder, earlier, executor)
+    measured = carried(
+        Stage("signals", SIGNALS_VERSION, {}, inputs), SIGNALS, signals.measure_table, signals.counted
+    )
     files = _load(source, measured)
     if config.licenses == "permissive":
         _drop_unlicensed(files)
@@ -97,17 +106,16 @@ def build_corpus(
     index, decided = test_index(config), dict(inputs)
     if index is not None:
         settings = {**config.runs.model_dump(mode="json"), "tests": index.stem}
-        met = map_shards(
-            source, folder / "contamination", Stage("contamination", 1, settings, inputs), CONTAMINATION,
-            partial(contamination_table, index_path=str(index)), executor=executor,
+        met = carried(
+            Stage("contamination", 1, settings, inputs), CONTAMINATION,
+            partial(contamination_table, index_path=str(index)), contamination_counted,
         )  # fmt: skip
         decided["contamination"] = met.content_hash
         _drop_contaminated(files, met, config.minimum_runs)
     _drop_exact(files)
-    banded = map_shards(
-        source, folder / "bands", Stage("near-duplicates", BANDS_VERSION, {}, inputs), minhash.BAND_HASHES,
-        minhash.band_table, executor=executor,
-    )  # fmt: skip
+    banded = carried(
+        Stage("bands", BANDS_VERSION, {}, inputs), minhash.BAND_HASHES, minhash.band_table, minhash.counted
+    )
     _drop_near(files, source, banded, config.near_jaccard)
     kept = [file for file in files if not file.reason]
     stage = partial(

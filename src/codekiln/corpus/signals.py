@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from codekiln.formats import CONTROL_IDS
 from codekiln.shards.tables import SIGNALS
@@ -178,4 +179,9 @@ def measure_table(files: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         for identity, path, language, content in zip(*(column.to_pylist() for column in batch.columns)):
             rows.append({"id": identity} | measure(path, language, content.encode(), content))
     table = pa.Table.from_pylist(rows, schema=SIGNALS)
-    return table, {"files": len(rows), "control_tokens": sum(row["control_tokens"] for row in rows)}
+    return table, counted(table)
+
+
+def counted(signals: pa.Table) -> dict[str, int]:
+    """What a table of signals counts: its files, and the control tokens in them."""
+    return {"files": signals.num_rows, "control_tokens": int(pc.sum(signals["control_tokens"]).as_py() or 0)}

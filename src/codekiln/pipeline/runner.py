@@ -41,8 +41,8 @@ from codekiln.shards.store import (
     write_json,
 )
 
-#: Files that tell of one execution (timings, host) and so are no part of an output's hash.
-UNHASHED = frozenset({RECORD, "run.json", CLAIM})
+#: Files that tell of one execution (timings, host) or help the next one, and so are no part of an output's hash.
+UNHASHED = frozenset({RECORD, "run.json", "pieces.json", CLAIM})
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from codekiln.pipeline.runner import Stage, output_hash
 from codekiln.progress import say
 from codekiln.recipe import Recipe
 from codekiln.shards import Dataset, Executor
+from codekiln.shards.folders import finished_folder
 from codekiln.shards.store import hash_file, hash_json, read_json, write_json
 
 #: Minutes of training when a recipe gives no budget.
@@ -44,11 +45,13 @@ def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
     found = find(config)
     return Stage(
         "sources",
-        3,
+        4,
         # What is read counts by its content, not by where it lies.
         {**config.model_dump(mode="json", exclude={"paths", "opt_out"}), "seed": seed},
         {"code": found.fingerprint},
-        lambda work: build_sources(work, config, seed=seed, executor=executor, found=found),
+        lambda work: build_sources(
+            work, config, seed=seed, executor=executor, found=found, earlier=finished_folder(work)
+        ),
     )
 
 
@@ -63,7 +66,9 @@ def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
         # Test sets count by their content, not by where they lie.
         {**config.model_dump(mode="json", exclude={"against"}), "seed": seed},
         {"sources": output_hash(sources), **tests},
-        lambda work: build_corpus(work, sources, config, seed=seed, executor=executor),
+        lambda work: build_corpus(
+            work, sources, config, seed=seed, executor=executor, earlier=finished_folder(work)
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from codekiln.shards.executors import Executor, LocalExecutor, choose
 from codekiln.shards.kernel import Stage, build, map_shards, regroup
+from codekiln.shards.rows import known_rows, map_rows, places_of
 from codekiln.shards.store import Dataset, Manifest
 
 __all__ = [
@@ -12,6 +13,9 @@ __all__ = [
     "Stage",
     "build",
     "choose",
+    "known_rows",
+    "map_rows",
     "map_shards",
+    "places_of",
     "regroup",
 ]

@@ -56,6 +56,11 @@ def partial_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".partial")
 
 
+def finished_folder(work: Path) -> Path:
+    """What will stand in place of a work folder when it is whole, and where the earlier output still stands."""
+    return work.with_name(work.name.removesuffix(".partial"))
+
+
 def replace_folder(new: Path, out: Path) -> None:
     """Put a finished folder in place of an older one of the same name that codekiln made.
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from codekiln.corpus.decontamination.index import GRAM, SHORTEST, Index, Owner, filter_bits, open_index
 from codekiln.corpus.decontamination.words import (
@@ -86,7 +87,12 @@ def contamination_table(files: pa.Table, index_path: str) -> tuple[pa.Table, dic
             for name, matches in zip(ids, contaminated(texts, index))
         ]
     table = pa.Table.from_pylist(rows, schema=CONTAMINATION)
-    return table, {"files": len(rows), "contaminated": sum(row["grams"] > 0 for row in rows)}
+    return table, contamination_counted(table)
+
+
+def contamination_counted(met: pa.Table) -> dict[str, int]:
+    """What a table of CONTAMINATION counts: its files, and those that share a run."""
+    return {"files": met.num_rows, "contaminated": int(pc.sum(pc.greater(met["grams"], 0)).as_py() or 0)}
 
 
 def clearest(matches: Sequence[Match]) -> Match:

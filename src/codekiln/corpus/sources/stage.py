@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from codekiln.corpus import languages
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import reading, table_reading
+from codekiln.corpus.sources import pieces, reading, table_reading
 from codekiln.corpus.sources.listing import list_sources, nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import hash_json
-from codekiln.shards.tables import FILES, SKIPPED
+from codekiln.shards.tables import FILES, SKIPPED, schema_version
 
-VERSION = 4
+VERSION = 5
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -29,10 +31,15 @@ _FILE_OVERHEAD = 1024
 
 @dataclass(frozen=True)
 class Found:
-    """Sources as they were found: the files of each, and a hash over all that reading them would read."""
+    """Sources as they were found: the files of each, and a hash over all that reading them would read.
+
+    `digests` are SHA-256 of the files that were read for it, by (repository, path); `seen_ns` is the time before that.
+    """
 
     listings: list[Listing]
     fingerprint: str
+    digests: dict[tuple[str, str], str] = field(default_factory=dict)
+    seen_ns: int = 0
 
 
 def find(config: SourceConfig) -> Found:
@@ -45,11 +52,13 @@ def find(config: SourceConfig) -> Found:
     Raises:
         UserError: as `list_sources`.
     """
+    seen_ns = time.time_ns()
     listings = list_sources(config)
-    return Found(listings, _fingerprint(listings, config))
+    digests: dict[tuple[str, str], str] = {}
+    return Found(listings, _fingerprint(listings, config, digests), digests, seen_ns)
 
 
-def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
+def _fingerprint(listings: list[Listing], config: SourceConfig, digests: dict[tuple[str, str], str]) -> str:
     parts: list[Any] = [
         config.max_file_bytes,
         config.languages,
@@ -71,7 +80,9 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
                 elif languages.may_be_code(candidate.path) or languages.looks_like_code(candidate.path, data):
                     digest = hashlib.sha256(data).hexdigest()
                 else:
+                    digests[source.repo, candidate.path] = "binary" if b"\0" in data else "no code"
                     continue
+                digests[source.repo, candidate.path] = digest
                 part.append([candidate.path, digest, candidate.added_at])
         else:
             part += [candidate.path for candidate in listing.candidates]
@@ -88,12 +99,19 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
 
 
 def build_sources(
-    folder: Path, config: SourceConfig, *, seed: int, executor: Executor | None, found: Found | None = None
+    folder: Path,
+    config: SourceConfig,
+    *,
+    seed: int,
+    executor: Executor | None,
+    found: Found | None = None,
+    earlier: Path | None = None,
 ) -> None:
-    """Write the datasets `folder/files` and `folder/skipped`, rows sorted by (repo, path).
+    """Write the datasets `folder/files` and `folder/skipped`, rows sorted by (repo, path), and `folder/pieces.json`.
 
     `found` is what `find` gave for the same configuration. Every path that was looked at is in one of the two; what
-    git or a .gitignore ignores is in neither.
+    git or a .gitignore ignores is in neither. `earlier` is the output of an earlier build: what it made of the same
+    bytes with the same settings is taken from there and not read again.
 
     Raises:
         UserError: as `list_sources`, or not one file of source code was found.
@@ -105,19 +123,15 @@ def build_sources(
         mode="json", include={"max_file_bytes", "languages", "revision", "notebooks", "redact"}
     )
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
+    known = pieces.earlier_pieces(earlier)
+    tasks = list(enumerate(_shards(pieces.known(one, known) for one in _pieces(found, config, settings))))
     settings |= {"shallow": shallow} if shallow else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
-    refused = tuple(opt_outs(config))
-    tasks: list[reading.Batch | table_reading.TableBatch] = [*_batches(listings, config)]
-    tasks += [
-        table_reading.TableBatch(
-            part, config.max_file_bytes, config.languages, config.notebooks, config.redact, refused
-        )
-        for listing in listings
-        if listing.table
-        for part in listing.table.slices
-    ]
-    files = build(folder / "files", stage, FILES, _read, tasks, executor=executor)
+    notes = partial(pieces.notes_folder, folder)
+    files = build(
+        folder / "files", stage, FILES, partial(pieces.make_files, notes("files"), found.seen_ns), tasks,
+        executor=executor,
+    )  # fmt: skip
     read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
     stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
     left: list[_Left] = [
@@ -127,8 +141,10 @@ def build_sources(
             for skip in listing.skipped
         ]
     ]
-    left += [_unread(task, read) if isinstance(task, reading.Batch) else task for task in tasks]
-    skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True)
+    left += [(number, tuple(_unread(piece, read) for piece in shard)) for number, shard in tasks]
+    make = partial(_skipped, notes("skipped"))
+    skipped = build(folder / "skipped", stage, SKIPPED, make, left, quiet=True)
+    pieces.note(folder, files, skipped, tasks)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))
 
@@ -138,57 +154,95 @@ def _reasons(skipped: Dataset) -> Iterator[str]:
 
 
 #: What is known to be skipped, or where the rest is to be looked at again for its reasons.
-_Left: TypeAlias = "reading.Batch | table_reading.TableBatch | list[tuple[str, str, str, int]]"
+_Left: TypeAlias = "pieces.Shard | list[tuple[str, str, str, int]]"
 
 
-def _read(task: reading.Batch | table_reading.TableBatch) -> Any:
-    return reading.read_files(task) if isinstance(task, reading.Batch) else table_reading.read_files(task)
+def _skipped(notes: Path, task: _Left) -> Any:
+    return reading.skipped_table(task) if isinstance(task, list) else pieces.make_skipped(notes, task)
 
 
-def _skipped(task: _Left) -> Any:
-    if isinstance(task, table_reading.TableBatch):
-        return table_reading.read_skipped(task)
-    return reading.read_skipped(task) if isinstance(task, reading.Batch) else reading.skipped_table(task)
-
-
-def _batches(listings: list[Listing], config: SourceConfig) -> Iterator[reading.Batch]:
-    """Tasks in the order of (repo, path); where one ends depends on names and sizes alone."""
-    parts: list[reading.Part] = []
-    room = BATCH_BYTES
-    for listing in listings:
-        whole = ARCHIVE_BATCH_BYTES if listing.source.kind == "archive" else BATCH_BYTES
-        chosen: list[Candidate] = []
-        room = room if parts and whole == BATCH_BYTES else whole
-        for candidate in listing.candidates:
-            cost = (
-                min(candidate.size, reading.wanted_bytes(candidate.path, config.max_file_bytes))
-                + _FILE_OVERHEAD
+def _pieces(found: Found, config: SourceConfig, settings: dict[str, Any]) -> Iterator[pieces.Piece]:
+    """All sources in pieces, in the order of (repo, path), tables last; each ends by its own files alone."""
+    alike = [VERSION, schema_version(FILES), schema_version(SKIPPED), settings]
+    for listing in found.listings:
+        source = listing.source
+        folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
+        # The commit and a file's blob there decide what its row says of its revision.
+        of_source = hash_json([
+            alike, source.repo, source.kind, source.commit, source.revision, str(source.license), folders
+        ])  # fmt: skip
+        for chosen in _cut(listing, config):
+            made_of = [
+                [one.path, one.size, one.where, one.committed, one.added_at,
+                 found.digests.get((source.repo, one.path), "")]
+                for one in chosen
+            ]  # fmt: skip
+            part = reading.Part(source, tuple(chosen), listing.folders)
+            batch = reading.Batch(
+                (part,), config.max_file_bytes, config.languages, config.notebooks, config.redact
             )
-            if cost > room and (parts or chosen):
-                yield _batch([*parts, _part(listing, chosen)], config)
-                parts, chosen, room = [], [], whole
-            chosen.append(candidate)
-            room -= cost
-        parts.append(_part(listing, chosen))
-    if any(part.candidates for part in parts):
-        yield _batch(parts, config)
+            yield pieces.Piece(batch, hash_json([of_source, made_of]))
+    refused = tuple(opt_outs(config))
+    for listing in found.listings:
+        for cut in listing.table.slices if listing.table else ():
+            bounds = [cut.name, cut.kind, cut.start, cut.end, cut.first, cut.columns, cut.compressed]
+            lines = [line.line for line in refused]
+            task = table_reading.TableBatch(
+                cut, config.max_file_bytes, config.languages, config.notebooks, config.redact, refused
+            )
+            yield pieces.Piece(task, hash_json([alike, listing.source.revision, bounds, lines]))
 
 
-def _part(listing: Listing, chosen: list[Candidate]) -> reading.Part:
-    return reading.Part(listing.source, tuple(chosen), listing.folders)
+def _cut(listing: Listing, config: SourceConfig) -> Iterator[list[Candidate]]:
+    """The candidates of a source in runs of about a batch."""
+    whole = ARCHIVE_BATCH_BYTES if listing.source.kind == "archive" else BATCH_BYTES
+    chosen: list[Candidate] = []
+    room = whole
+    for candidate in listing.candidates:
+        cost = _cost(candidate, config.max_file_bytes)
+        if cost > room and chosen:
+            yield chosen
+            chosen, room = [], whole
+        chosen.append(candidate)
+        room -= cost
+    if chosen:
+        yield chosen
 
 
-def _batch(parts: list[reading.Part], config: SourceConfig) -> reading.Batch:
-    kept = tuple(part for part in parts if part.candidates)
-    return reading.Batch(kept, config.max_file_bytes, config.languages, config.notebooks, config.redact)
+def _cost(candidate: Candidate, max_file_bytes: int) -> int:
+    return min(candidate.size, reading.wanted_bytes(candidate.path, max_file_bytes)) + _FILE_OVERHEAD
 
 
-def _unread(batch: reading.Batch, read: set[tuple[str, str]]) -> reading.Batch:
-    parts = [
+def _shards(parts: Iterator[pieces.Piece]) -> Iterator[tuple[pieces.Piece, ...]]:
+    """Pieces joined to shards of about a batch; a slice of a table is a shard of its own."""
+    joined: list[pieces.Piece] = []
+    room = BATCH_BYTES
+    for piece in parts:
+        if isinstance(piece.task, table_reading.TableBatch):
+            if joined:
+                yield tuple(joined)
+            yield (piece,)
+            joined, room = [], BATCH_BYTES
+            continue
+        limit = piece.task.max_file_bytes
+        cost = sum(_cost(one, limit) for part in piece.task.parts for one in part.candidates)
+        if cost > room and joined:
+            yield tuple(joined)
+            joined, room = [], BATCH_BYTES
+        joined.append(piece)
+        room -= cost
+    if joined:
+        yield tuple(joined)
+
+
+def _unread(piece: pieces.Piece, read: set[tuple[str, str]]) -> pieces.Piece:
+    """A piece without the files that became rows."""
+    if isinstance(piece.task, table_reading.TableBatch):
+        return piece
+    parts = tuple(
         reading.Part(
             part.source, tuple(c for c in part.candidates if (part.source.repo, c.path) not in read), {}
         )
-        for part in batch.parts
-    ]
-    kept = tuple(part for part in parts if part.candidates)
-    return replace(batch, parts=kept)
+        for part in piece.task.parts
+    )
+    return replace(piece, task=replace(piece.task, parts=parts))

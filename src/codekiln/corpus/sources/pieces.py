@@ -1,0 +1,202 @@
+"""Pieces: what sources are read in, and how an earlier build's rows of a piece that has not changed are taken over.
+
+A piece is a run of one source's files, or a slice of a table; a shard is one piece or several. What a piece was made of
+is in its key. `pieces.json` beside the datasets tells which rows of which shard came of which key; it is a help to the
+next build alone and no part of any hash.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from codekiln.corpus.sources import reading, table_reading
+from codekiln.errors import CodekilnError
+from codekiln.shards import Dataset
+from codekiln.shards.store import canonical_json, hash_file, read_json, read_shard, write_bytes
+
+RECORD = "pieces.json"
+#: Raise it when `pieces.json` is written otherwise.
+_LAYOUT = 1
+#: Reasons that may be gone at the next look although nothing that a key names has changed.
+_PASSING = frozenset({"changed while it was read", "corrupt or missing object"})
+#: How far a file's clock may be behind this one's: file systems stamp with the time of the last tick.
+_TICK_NS = 20_000_000
+
+Task: TypeAlias = "reading.Batch | table_reading.TableBatch"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Rows of an earlier build: `count` of a shard from `start`, and what they counted there."""
+
+    shard: str
+    sha256: str
+    start: int
+    count: int
+    counters: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`key` is a SHA-256 in hex over all that the rows depend on, "" for what is always read anew.
+
+    `files` and `skipped` are the rows that an earlier build made of the same key.
+    """
+
+    task: Task
+    key: str
+    files: Made | None = None
+    skipped: Made | None = None
+
+
+#: The task of one shard: its number, and its pieces in order.
+Shard: TypeAlias = "tuple[int, tuple[Piece, ...]]"
+
+
+def earlier_pieces(sources: Path | None) -> dict[str, dict[str, Made]]:
+    """By key what a finished sources stage made of it: its rows of `files` and of `skipped`; empty where nothing is."""
+    if sources is None or not (sources / RECORD).exists():
+        return {}
+    found: dict[str, dict[str, Made]] = {}
+    try:
+        record = read_json(sources / RECORD)
+        for name in ("files", "skipped"):
+            dataset = Dataset.open(sources / name)
+            # The first shard of `skipped` is of no piece.
+            shards = dataset.manifest.shards[1 if name == "skipped" else 0 :]
+            if record["layout"] != _LAYOUT or record[name]["hash"] != dataset.content_hash:
+                return {}
+            for info, pieces in zip(shards, record[name]["shards"], strict=True):
+                start = 0
+                for key, count, counters in pieces:
+                    made = Made(str(sources / name / info.name), info.sha256, start, count, counters)
+                    found.setdefault(key, {})[name] = made
+                    start += count
+    except (CodekilnError, KeyError, TypeError, ValueError):
+        return {}
+    return {key: made for key, made in found.items() if key and len(made) == 2}
+
+
+def known(piece: Piece, earlier: dict[str, dict[str, Made]]) -> Piece:
+    """A piece with the rows that an earlier build has of it."""
+    made = earlier.get(piece.key)
+    return replace(piece, files=made["files"], skipped=made["skipped"]) if piece.key and made else piece
+
+
+def make_files(records: Path, seen_ns: int, shard: Shard) -> tuple[pa.Table, dict[str, int]]:
+    """The rows of `files` of a shard, and what they count; notes in `records` what came of which piece.
+
+    Args:
+        seen_ns: when the keys were made, by the clock. A piece of which a file has changed since is not noted.
+    """
+
+    def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
+        task = piece.task
+        table, counters = (
+            reading.read_files(task) if isinstance(task, reading.Batch) else table_reading.read_files(task)
+        )
+        return table, counters, not _changed_since(task, seen_ns)
+
+    return _make(records, shard, read, lambda piece: piece.files)
+
+
+def make_skipped(records: Path, shard: Shard) -> pa.Table:
+    """The rows of `skipped` of a shard whose pieces hold what did not become rows of `files`."""
+
+    def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
+        task = piece.task
+        table = (
+            reading.read_skipped(task)
+            if isinstance(task, reading.Batch)
+            else table_reading.read_skipped(task)
+        )
+        return table, {}, _PASSING.isdisjoint(table["reason"].to_pylist())
+
+    return _make(records, shard, read, lambda piece: piece.skipped)[0]
+
+
+_Read: TypeAlias = Callable[[Piece], "tuple[pa.Table, dict[str, int], bool]"]
+
+
+def _make(
+    records: Path, shard: Shard, read: _Read, of: Callable[[Piece], Made | None]
+) -> tuple[pa.Table, dict[str, int]]:
+    number, pieces = shard
+    tables: list[pa.Table] = []
+    notes: list[tuple[str, int, dict[str, int]]] = []
+    total = Counter[str]()
+    opened: dict[str, pa.Table | None] = {}
+    for piece in pieces:
+        made, key = of(piece), piece.key
+        table = _rows(made, opened) if made else None
+        if made and table is not None:
+            counters = made.counters
+        else:
+            table, counters, lasting = read(piece)
+            key = key if lasting else ""
+        tables.append(table)
+        notes.append((key, table.num_rows, counters))
+        total.update(counters)
+    write_bytes(records / f"{number:05d}.json", canonical_json(notes).encode())
+    # One piece: how a column is cut in memory shows in the bytes of its file.
+    return pa.concat_tables(tables).combine_chunks(), dict(total)
+
+
+def _rows(made: Made, opened: dict[str, pa.Table | None]) -> pa.Table | None:
+    """The rows of an earlier build; None when its shard is not as it was written."""
+    if made.shard not in opened:
+        opened.clear()  # pieces come in the order of the shards: one table is enough
+        sound = os.path.isfile(made.shard) and hash_file(Path(made.shard)) == made.sha256
+        opened[made.shard] = read_shard(Path(made.shard)) if sound else None
+    table = opened[made.shard]
+    return None if table is None else table.slice(made.start, made.count)
+
+
+def _changed_since(task: Task, moment_ns: int) -> bool:
+    """Whether a file that was just read may be another than the one that was hashed."""
+    if isinstance(task, table_reading.TableBatch):
+        return _changed_at(task.part.path) >= moment_ns - _TICK_NS
+    for part in task.parts:
+        root = part.source.root
+        if part.source.kind == "folder":
+            paths: Iterable[str] = (os.path.join(root, candidate.path) for candidate in part.candidates)
+        else:
+            paths = [root] if part.source.kind == "archive" else []
+        if any(_changed_at(path) >= moment_ns - _TICK_NS for path in paths):
+            return True
+    return False
+
+
+def _changed_at(path: str) -> int:
+    """When a file or its name was last changed, in nanoseconds; a file that is gone has changed now."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return 2**63
+    return max(found.st_mtime_ns, found.st_ctime_ns)
+
+
+def note(folder: Path, files: Dataset, skipped: Dataset, shards: Sequence[Shard]) -> None:
+    """Write `pieces.json` from what the workers noted; nothing where a note is missing."""
+    record: dict[str, Any] = {"layout": _LAYOUT}
+    for name, dataset in (("files", files), ("skipped", skipped)):
+        places = [notes_folder(folder, name) / f"{number:05d}.json" for number, _ in shards]
+        if not all(place.exists() for place in places):
+            return
+        record[name] = {"hash": dataset.content_hash, "shards": [read_json(place) for place in places]}
+    write_bytes(folder / RECORD, canonical_json(record).encode())
+    for name in ("files", "skipped"):
+        shutil.rmtree(notes_folder(folder, name), ignore_errors=True)
+
+
+def notes_folder(folder: Path, name: str) -> Path:
+    """Where workers note the pieces of a dataset until all are made."""
+    return folder / f"{name}.pieces"
