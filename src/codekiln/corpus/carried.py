@@ -28,30 +28,39 @@ class Carrying(Protocol):
         schema: pa.Schema,
         function: Callable[[pa.Table], Made],
         count: Callable[[pa.Table], dict[str, int]],
+        source: Dataset | None = None,
     ) -> Dataset: ...
 
 
-def carrying(source: Dataset, folder: Path, earlier: Path | None, executor: Executor | None) -> Carrying:
-    """A function that maps over `source`, the dataset `files`, and writes `folder/NAME` for the stage NAME.
+def carrying(files: Dataset, folder: Path, earlier: Path | None, executor: Executor | None) -> Carrying:
+    """A function that maps over `files`, or a dataset with the same rows, and writes `folder/NAME` for the stage NAME.
 
     Rows of `earlier/NAME` are taken over where that stage was the same, and the file: its id, its language, and the
     version and settings by which sources were read.
     """
-    read_by = {"read_by": _reading(source)}
-    places = _places(source, earlier)
+    read_by = {"read_by": _reading(files)}
+    places = _places(files, earlier)
 
     def carried(
         stage: Stage,
         schema: pa.Schema,
         function: Callable[[pa.Table], Made],
         count: Callable[[pa.Table], dict[str, int]],
+        source: Dataset | None = None,
     ) -> Dataset:
         stage = Stage(stage.name, stage.version, {**stage.config, **read_by}, stage.inputs, stage.seed)
         known = None
         if earlier is not None and places is not None:
             known = known_rows(earlier / stage.name, stage, schema, places)
         return map_rows(
-            source, folder / stage.name, stage, schema, function, count, known=known, executor=executor
+            source or files,
+            folder / stage.name,
+            stage,
+            schema,
+            function,
+            count,
+            known=known,
+            executor=executor,
         )
 
     return carried

@@ -54,7 +54,9 @@ class CorpusConfig(BaseModel):
 
     `licenses` is whose code may be learned from: `permissive` keeps files under permissive licences alone, `any` all, as
     for one's own. `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
-    of the rule table by rule name. `against` are test sets (`PATH` or `PATH:field,…`): a file that shares `minimum_runs`
+    of the rule table by rule name. `repository_jaccard` drops whole repositories (forks, mirrors) whose word 5-grams are as
+    similar to another's, before files are compared (null: none); `repository_keep` keeps the one with the most code, or the
+    one that began first. `against` are test sets (`PATH` or `PATH:field,…`): a file that shares `minimum_runs`
     runs of ten words or more with one of their items is dropped (report section 2.7); `runs` says which runs count.
     """
 
@@ -64,6 +66,8 @@ class CorpusConfig(BaseModel):
     heldout_fraction: float = Field(0.1, gt=0, lt=1)
     heldout_minimum: int = Field(20, ge=1)
     near_jaccard: float = Field(0.7, gt=0, le=1)
+    repository_jaccard: float | None = Field(None, gt=0, le=1)
+    repository_keep: Literal["complete", "earliest"] = "complete"
     rules: dict[str, float] = {}
     licenses: Literal["permissive", "any"] = "any"
     against: tuple[str, ...] = ()

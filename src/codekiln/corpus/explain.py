@@ -27,7 +27,7 @@ def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
         For a skipped path `{status: "skipped", repo, path, reason, size}`. Otherwise `status` ("train", "heldout",
         "dropped", or "kept" when the build ended before its split), id, repo, path, language, size, revision, added_at, reason, detail, `signals`, `rules`
         (name, value, comparison, threshold, origin, applies, fired), `twins` (the other files of its near-copy
-        group, the kept one marked) and `license` (licenses, type, evidence).
+        group, the kept one marked), `repository_twins` (the repositories that are near copies of its own) and `license` (licenses, type, evidence).
 
     Raises:
         UserError: nothing that was looked at has this path, or several files do.
@@ -131,6 +131,11 @@ def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str
         for other in decisions.rows(["id", "repo", "path", "kept", "near_group"]):
             if other["near_group"] == decision["near_group"] and other["id"] != identity:
                 twins.append({key: other[key] for key in ("repo", "path", "kept")})
+    copies = set()
+    if decision.get("repository_group"):  # absent in a corpus of an earlier version
+        for other in decisions.rows(["repo", "repository_group"]):
+            if other["repository_group"] == decision["repository_group"]:
+                copies.add(other["repo"])
     return {
         "status": decision["split"] or ("kept" if decision["kept"] else "dropped"),
         **{key: decision[key] for key in ("id", "repo", "path", "language", "size", "reason", "detail")},
@@ -139,6 +144,10 @@ def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str
         "signals": signals,
         "rules": rules,
         "twins": twins,
+        "repository_twins": [
+            {"repo": name, "kept": name == decision.get("repository_group")}
+            for name in sorted(copies - {decision["repo"]})
+        ],
         "license": {
             "licenses": file["licenses"],
             "type": file["license_type"],

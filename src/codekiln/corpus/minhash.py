@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Hashes = npt.NDArray[np.uint64]
+Signature = npt.NDArray[np.uint32]
 
 NGRAM = 5
 BANDS, ROWS = 31, 8
@@ -86,7 +87,7 @@ def shingles(data: bytes) -> Hashes:
     return grams[np.concatenate([[True], grams[1:] != grams[:-1]])]
 
 
-def signature(grams: Hashes) -> npt.NDArray[np.uint32]:
+def signature(grams: Hashes) -> Signature:
     """MinHash values, shape (248,), uint32: the least of (scale · x + shift) mod 2³² under each permutation.
 
     x is the upper half of a shingle's hash, so that equal sets have equal signatures.
@@ -105,9 +106,12 @@ def signature(grams: Hashes) -> npt.NDArray[np.uint32]:
 
 def bands(grams: Hashes) -> Hashes:
     """One hash a band, shape (31,), uint64; empty for an empty set."""
-    if not len(grams):
-        return np.empty(0, np.uint64)
-    rows = signature(grams).astype(np.uint64).reshape(BANDS, ROWS)
+    return bands_of(signature(grams)) if len(grams) else np.empty(0, np.uint64)
+
+
+def bands_of(values: Signature) -> Hashes:
+    """The band hashes of MinHash values; empty for none."""
+    rows = values.astype(np.uint64).reshape(-1, ROWS)
     return _mix((_mix(rows + np.uint64(1)) * _ROW).sum(axis=1, dtype=np.uint64))
 
 

@@ -58,7 +58,10 @@ def buckets(bands: Sequence[Hashes]) -> list[list[int]]:
 
 
 def near_groups(
-    bands: Sequence[Hashes], shingles_of: Callable[[list[int]], Mapping[int, Hashes]], threshold: float
+    bands: Sequence[Hashes],
+    shingles_of: Callable[[list[int]], Mapping[int, Hashes]],
+    threshold: float,
+    similarity: Callable[[Hashes, Hashes], float] | None = None,
 ) -> list[list[int]]:
     """Groups of near-duplicates: connected components of the pairs with Jaccard >= threshold.
 
@@ -66,6 +69,8 @@ def near_groups(
         bands: band hashes of each file, uint64; empty for files too short to compare.
         shingles_of: the shingle sets of some files, by number; called once, with all candidates.
         threshold: least Jaccard similarity of a pair.
+        similarity: of two sets, at most the smaller one's size over the larger one's; the true Jaccard similarity
+            when left out.
 
     Returns:
         Groups of two and more file numbers, each sorted. Pairs that share no band are not compared: at 31
@@ -74,7 +79,7 @@ def near_groups(
         group first, then with their other files, `COMPARISONS` in all, so that time grows with the number of
         files and not with its square; `near_any` finds what that misses across the split.
     """
-    candidates = buckets(bands)
+    candidates, alike = buckets(bands), similarity or jaccard
     grams = shingles_of(sorted({number for members in candidates for number in members}))
     groups = Groups(len(bands))
     compared: set[tuple[int, int]] = set()
@@ -85,7 +90,7 @@ def near_groups(
             return False
         compared.add(pair)
         small, large = sorted((len(grams[first]), len(grams[second])))
-        return small >= threshold * large and jaccard(grams[first], grams[second]) >= threshold
+        return small >= threshold * large and alike(grams[first], grams[second]) >= threshold
 
     total = sum(map(len, candidates))
     with Progress("near copies", total, "comparisons") if total > MANY_FILES else nullcontext() as progress:

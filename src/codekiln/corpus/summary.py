@@ -119,6 +119,13 @@ def how_made(sources: Path, corpus: Path) -> dict[str, str]:
         "Hash of the sources": read.inputs["sources"][:12],
         "Largest file read": f"{read.config['max_file_bytes']:,} bytes",
         "Near copies from": f"Jaccard {config['near_jaccard']:g}",
+        **(
+            {
+                "Near-copy repositories from": f"Jaccard {config['repository_jaccard']:g}, kept: {config['repository_keep']}"
+            }
+            if config.get("repository_jaccard")
+            else {}
+        ),
         "Split": f"by {config['split']}, seed {decided.seed}",
         "Changed thresholds": changed or "none",
         "Stages": f"sources {read.stage_version}, corpus {decided.stage_version}",

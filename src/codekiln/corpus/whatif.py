@@ -40,7 +40,8 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
         RunError: signals and decisions do not belong together.
     """
     decisions = Dataset.open(corpus / "decisions")
-    fates = decisions.table(["id", "repo", "path", "language", "kept", "reason", "near_group", "size"])
+    columns = ["id", "repo", "path", "language", "kept", "reason", "near_group", "repository_group", "size"]
+    fates = decisions.table(columns)
     measured = Dataset.open(corpus / "signals").table()
     if not fates["id"].equals(measured["id"]):
         raise RunError(
@@ -52,6 +53,9 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
     # Which of some copies is kept was decided by more than the rules: what is kept now stays first.
     others = {LICENSE, CONTAMINATED}  # no rule of the table
     eligible = np.array([reason not in others for reason in fates["reason"].to_pylist()], bool)
+    # A repository that is a near copy of another stays out, whatever its files would pass.
+    groups = zip(fates["repo"].to_pylist(), fates["repository_group"].to_pylist())
+    eligible &= np.array([group in ("", repo) for repo, group in groups], bool)
     passes = eligible & ~_dropped(after, fates, measured)
     then = _one_of_each(passes, kept, measured["content_hash"].to_pylist(), fates)
     places = [f"{repo}:{path}" for repo, path in zip(fates["repo"].to_pylist(), fates["path"].to_pylist())]

@@ -62,7 +62,7 @@ def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
     tests = {"tests": index.stem} if index else {}
     return Stage(
         "corpus",
-        3,
+        4,
         # Test sets count by their content, not by where they lie.
         {**config.model_dump(mode="json", exclude={"against"}), "seed": seed},
         {"sources": output_hash(sources), **tests},

@@ -66,11 +66,12 @@ SIGNALS = _schema(
     ],
 )
 
-# Fate of every file: `reason` is "" when kept; `near_group` is the id of the group's kept file;
-# `split` is "train", "heldout" or "" (dropped).
+# Fate of every file: `reason` is "" when kept; `near_group` is the id of the group's kept file, `repository_group` the
+# name of the kept repository where the file's is a near copy of others as a whole ("" in none); `split` is "train",
+# "heldout" or "" (dropped).
 DECISIONS = _schema(
     "decisions",
-    1,
+    2,
     [
         ("id", pa.string()),
         ("repo", pa.string()),
@@ -82,6 +83,7 @@ DECISIONS = _schema(
         ("near_group", pa.string()),
         ("split", pa.string()),
         ("size", pa.int64()),
+        ("repository_group", pa.string()),
     ],
 )
 
