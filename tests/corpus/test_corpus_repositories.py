@@ -82,13 +82,13 @@ def test_a_copy_goes_whole_with_its_reason_and_its_twin(tmp_path):
     # Files are compared as before in what is left; one copied file makes no copy of a repository.
     assert found["other", "m1.py"]["reason"] == "exact_duplicate"
     assert found["other", "m1.py"]["repository_group"] == ""
-    assert found["lib", "wide.py"]["reason"] == "max_line_length"
+    assert found["lib", "wide.py"]["reason"] == "mean_line_length"
     told = explain(source, built, "a-fork:own.py")
     assert told["repository_twins"] == [{"repo": "lib", "kept": True}]
     assert explain(source, built, "lib:m0.py")["repository_twins"] == [{"repo": "a-fork", "kept": False}]
     assert explain(source, built, "other:x.py")["repository_twins"] == []
     # Looser rules let nothing of the copy in.
-    then = what_if(built, {"max_line_length": 5_000})
+    then = what_if(built, {"mean_line_length": 5_000, "max_line_length": 5_000})
     assert then["gained"]["examples"] == ["lib:wide.py"]
     off = corpus(tmp_path / "off", source)
     assert {row["repository_group"] for row in Dataset.open(off / "decisions").rows()} == {""}
