@@ -88,7 +88,8 @@ def test_a_copy_goes_whole_with_its_reason_and_its_twin(tmp_path):
     assert explain(source, built, "lib:m0.py")["repository_twins"] == [{"repo": "a-fork", "kept": False}]
     assert explain(source, built, "other:x.py")["repository_twins"] == []
     # Looser rules let nothing of the copy in.
-    then = what_if(built, {"mean_line_length": 5_000, "max_line_length": 5_000})
+    loose = dict.fromkeys(("mean_line_length", "max_line_length", "encoded_run", "encoded_share"), 5_000.0)
+    then = what_if(built, loose)
     assert then["gained"]["examples"] == ["lib:wide.py"]
     off = corpus(tmp_path / "off", source)
     assert {row["repository_group"] for row in Dataset.open(off / "decisions").rows()} == {""}

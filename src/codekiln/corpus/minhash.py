@@ -94,11 +94,13 @@ def signature(grams: Hashes) -> Signature:
     """
     keys = (grams >> np.uint64(32)).astype(np.uint32)
     least = np.full(BANDS * ROWS, np.iinfo(np.uint32).max, dtype=np.uint32)
+    room = np.empty(_GROUP * min(_BLOCK, len(keys)), dtype=np.uint32)
     for start in range(0, len(keys), _BLOCK):
-        block = keys[None, start : start + _BLOCK]
+        block = keys[start : start + _BLOCK]
+        values = room[: _GROUP * len(block)].reshape(_GROUP, len(block))
         for first in range(0, BANDS * ROWS, _GROUP):
             some = slice(first, first + _GROUP)
-            values = block * _SCALE[some, None]
+            np.multiply(block, _SCALE[some, None], out=values)
             values += _SHIFT[some, None]
             np.minimum(least[some], values.min(axis=1), out=least[some])
     return least
