@@ -60,6 +60,13 @@ def test_no_near_copy_of_a_heldout_file_trains(tmp_path, monkeypatch, seed, comp
     assert not comparisons or 40 <= len(train) + len(heldout) <= 45
     assert len(heldout) >= 4
     assert all(plain_jaccard(one, two) < 0.7 for one in train for two in heldout)
+    # No file is dropped as a copy outside a group, and each group has one kept file, whose id is its name.
+    groups: dict[str, list[str]] = {}
+    for row in Dataset.open(built / "decisions").rows():
+        assert row["near_group"] or "duplicate" not in row["reason"]
+        if row["near_group"]:
+            groups.setdefault(row["near_group"], []).extend([row["id"]] if row["kept"] else [])
+    assert all(kept == [name] for name, kept in groups.items())
 
 
 @pytest.mark.parametrize(

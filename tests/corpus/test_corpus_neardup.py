@@ -141,3 +141,5 @@ def test_copies_of_real_files_are_found_as_brute_force_finds_them():
     assert len(found & near) >= 0.98 * len(near)
     # Groups hold also what is near only by way of a third file; none of it is another file.
     assert sum(scores[pair] >= 0.6 for pair in found) >= 0.98 * len(found)
+    # The label: copies of one module, six of each.
+    assert sum(one // 6 == two // 6 for one, two in found) >= 0.98 * len(found)
