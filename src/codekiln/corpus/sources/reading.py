@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,8 @@ import pyarrow.compute as pc
 from codekiln.corpus import languages, licenses, secrets
 from codekiln.corpus.sources import archives, decoding, git, names, notebooks, walking
 from codekiln.corpus.sources.records import Candidate, Source
+from codekiln.errors import one_line
+from codekiln.shards import guard
 from codekiln.shards.tables import FILES, SKIPPED
 
 UNKNOWN_LANGUAGE = "unknown language"
@@ -41,7 +44,7 @@ class Batch:
     """The task of one shard: parts sorted by repository, and what limits reading.
 
     `languages` keeps only these when given; `notebooks` are the forms of a notebook, a row each; `redact` is what
-    placeholders replace (`SourceConfig`).
+    placeholders replace (`SourceConfig`); `died` are the files ("repo:path") on which a worker died.
     """
 
     parts: tuple[Part, ...]
@@ -49,6 +52,7 @@ class Batch:
     languages: tuple[str, ...] | None = None
     notebooks: tuple[str, ...] = ("script",)
     redact: tuple[str, ...] = ()
+    died: frozenset[str] = frozenset()
 
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
@@ -152,9 +156,40 @@ def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
     counts = Counter[str]()
     for part in batch.parts:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
-            if isinstance(data, bytes):
-                rows += _rows(batch, part, candidate, data, counts)
+            if isinstance(data, bytes) and not isinstance(
+                made := _guarded(batch, part, candidate, data), str
+            ):
+                rows += made[0]
+                counts.update(made[1])
     return files_table(rows, counts)
+
+
+def _guarded(
+    batch: Batch, part: Part, candidate: Candidate, data: bytes
+) -> tuple[list[tuple[object, ...]], Counter[str]] | str:
+    """The rows of one file with what they count, or why it cannot be read: whatever it does, the next one is read."""
+    counts = Counter[str]()
+    made = guarded(_name(part, candidate), batch.died, lambda: _rows(batch, part, candidate, data, counts))
+    return made if isinstance(made, str) else (made, counts)
+
+
+def _name(part: Part, candidate: Candidate) -> str:
+    return f"{part.source.repo}:{candidate.path}"
+
+
+_T = TypeVar("_T")
+
+
+def guarded(name: str, died: frozenset[str], read: Callable[[], _T]) -> _T | str:
+    """What `read` gives for the file of a name, or why it cannot be read: hostile text meets a dozen parsers."""
+    if name in died or not guard.enter(name):
+        return "a worker process died on it"
+    try:
+        return read()
+    except Exception as error:
+        return f"cannot be read ({one_line(error)[:160] or type(error).__name__})"
+    finally:
+        guard.leave()
 
 
 def redacted(path: str, language: str, text: str, wanted: tuple[str, ...], counts: Counter[str]) -> str:
@@ -218,17 +253,30 @@ def read_skipped(batch: Batch) -> pa.Table:
     rows: list[tuple[str, str, str, int]] = []
     for part in batch.parts:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
-            language, reason = judge(candidate.path, data, batch.max_file_bytes)
-            if language:
-                found = forms(language, reason, batch.notebooks)
-                if isinstance(found, str):
-                    reason = found
-                elif not any(_selected(row[1], batch) for row in found):
-                    reason = "language not selected"
-                else:
-                    reason = "changed while it was read"
+            reason = _why(batch, part, candidate, data)
             rows.append((part.source.repo, candidate.path, reason, candidate.size))
     return skipped_table(rows)
+
+
+def _why(batch: Batch, part: Part, candidate: Candidate, data: bytes | str) -> str:
+    if isinstance(data, str):
+        return data
+    name = _name(part, candidate)
+    if reason := guarded(name, batch.died, lambda: _refusal(batch, candidate.path, data)):
+        return reason
+    made = _guarded(batch, part, candidate, data)
+    return made if isinstance(made, str) else "changed while it was read"
+
+
+def _refusal(batch: Batch, path: str, data: bytes) -> str:
+    """Why a file becomes no row, or nothing."""
+    language, text = judge(path, data, batch.max_file_bytes)
+    if not language:
+        return text
+    found = forms(language, text, batch.notebooks)
+    if isinstance(found, str):
+        return found
+    return "" if any(_selected(row[1], batch) for row in found) else "language not selected"
 
 
 def skipped_table(rows: list[tuple[str, str, str, int]]) -> pa.Table:

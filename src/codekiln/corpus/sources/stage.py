@@ -14,6 +14,7 @@ from codekiln.corpus.sources import reading, table_reading
 from codekiln.corpus.sources.listing import list_sources, nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.shards import Dataset, Executor, Stage, build
+from codekiln.shards.attempts import DIED
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import FILES, SKIPPED
 
@@ -127,7 +128,10 @@ def build_sources(
             for skip in listing.skipped
         ]
     ]
-    left += [_unread(task, read) if isinstance(task, reading.Batch) else task for task in tasks]
+    died = frozenset(name.removeprefix(DIED) for name in files.manifest.counters if name.startswith(DIED))
+    left += [
+        replace(_unread(task, read) if isinstance(task, reading.Batch) else task, died=died) for task in tasks
+    ]
     skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))

@@ -31,12 +31,17 @@ class TableBatch:
     notebooks: tuple[str, ...]
     redact: tuple[str, ...] = ()
     refused: tuple[licenses.OptOut, ...] = ()
+    died: frozenset[str] = frozenset()
 
 
 def read_files(batch: TableBatch) -> tuple[pa.Table, dict[str, int]]:
     """The rows of `files` of a slice, sorted by (repo, path, kind), and how many rows and bytes were read."""
     counts = Counter[str]()
-    rows = [row for record in records(batch.part) for row in _rows(batch, record, counts)[0]]
+    rows: list[tuple[object, ...]] = []
+    for record in records(batch.part):
+        made, found, _ = _guarded(batch, record)
+        rows += made
+        counts.update(found)
     return reading.files_table(rows, counts)
 
 
@@ -44,11 +49,19 @@ def read_skipped(batch: TableBatch) -> pa.Table:
     """The reasons of records that did not become rows."""
     skipped = []
     for record in records(batch.part):
-        reason = _rows(batch, record, Counter())[1]
+        reason = _guarded(batch, record)[2]
         if reason:
             size = len((record.content or "").encode("utf-8", "replace"))
             skipped.append((record.repo, names.printable(record.path), reason, size))
     return reading.skipped_table(skipped)
+
+
+def _guarded(batch: TableBatch, record: Record) -> tuple[list[tuple[object, ...]], Counter[str], str]:
+    """The rows of a record with what they count, or none and the reason, whatever the record does."""
+    counts = Counter[str]()
+    name = f"{batch.part.name} row {record.row}"
+    made = reading.guarded(name, batch.died, lambda: _rows(batch, record, counts))
+    return ([], Counter(), made) if isinstance(made, str) else (made[0], counts, made[1])
 
 
 def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list[tuple[object, ...]], str]:
