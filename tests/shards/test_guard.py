@@ -88,7 +88,7 @@ def test_a_run_of_one_process_goes_on_when_started_again(tmp_path: Path) -> None
     program = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_guard as t\n"
         "if __name__ == '__main__':\n"
-        "    t.build(Path(sys.argv[2]) / 'x', t.STAGE, t.SKIPPED, t.partial(t.survivors, sys.argv[2]), t.TASKS)\n"
+        "    t.build(Path(sys.argv[2]) / 'x', t.STAGE, t.SKIPPED, t.partial(t.survivors, sys.argv[2]), t.TASKS, executor=t.LocalExecutor(1))\n"
     )
     script = tmp_path / "run.py"
     script.write_text(program)

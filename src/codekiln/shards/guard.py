@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from codekiln.shards.store import disk_errors
+
 #: Longer names are cut: a path of the file systems at hand has at most 4,096 bytes.
 _LENGTH = 8192
 
@@ -27,21 +29,20 @@ def enter(name: str) -> bool:
     """
     if _short(name) in _Journal.excluded:
         return False
-    if _Journal.file is not None:
-        os.pwrite(_Journal.file, _short(name).encode("utf-8", "surrogatepass") + b"\0", 0)
+    _write(_short(name))
     return True
 
 
 def leave() -> None:
     """Say that no item is being worked on: a death from here on is nobody's fault."""
-    if _Journal.file is not None:
-        os.pwrite(_Journal.file, b"\0", 0)
+    _write("")
 
 
 @contextmanager
 def journal(path: Path, excluded: Collection[str]) -> Iterator[None]:
     """Keep a task's journal at `path` while it runs; removed when it ends in any way but death."""
-    _Journal.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    with disk_errors(path):
+        _Journal.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
     _Journal.excluded = frozenset(excluded)
     try:
         yield
@@ -59,6 +60,12 @@ def last_entered(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return data.partition(b"\0")[0].decode("utf-8", "surrogatepass")
+
+
+def _write(name: str) -> None:
+    if _Journal.file is not None:
+        with suppress(OSError):  # a full disk: the shard will say so, and nobody is to blame
+            os.pwrite(_Journal.file, name.encode("utf-8", "surrogatepass") + b"\0", 0)
 
 
 def _short(name: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -87,6 +88,7 @@ def build(
         out: folder of the dataset; replaced when it holds codekiln's output of another key.
         function: task -> table, or (table, counters); picklable when the executor has several workers.
         tasks: one element a shard, in shard order.
+        executor: who runs the tasks; this process, where left out, and then a task that kills it is not tried apart.
         unit: what the progress line counts.
         sizes: how many units each task holds; one each when left out.
 
@@ -102,7 +104,7 @@ def build(
     if holds(work, stage):
         return _finish(work, out)
     weights = list(sizes) if sizes is not None else [1] * len(tasks)
-    make = partial(_make_shard, function, work, schema)
+    make = partial(_make_shard, function, work, schema, executor is not None)
     infos = standing(work, len(tasks))
     with Progress(stage.name, sum(weights), unit, start=sum(weights[number] for number in infos)) as progress:
         if quiet:
@@ -201,10 +203,14 @@ def _claim(out: Path, stage: Stage) -> Path:
 
 
 def _make_shard(
-    function: Callable[[Any], Made], work: Path, schema: pa.Schema, task: tuple[int, Any, list[str]]
+    function: Callable[[Any], Made],
+    work: Path,
+    schema: pa.Schema,
+    journals: bool,
+    task: tuple[int, Any, list[str]],
 ) -> ShardInfo:
     number, value, left_out = task
-    with guard.journal(journal_of(work, number), left_out):
+    with guard.journal(journal_of(work, number), left_out) if journals else nullcontext():
         made = function(value)
     table, counters = made if isinstance(made, tuple) else (made, {})
     counters = counters | {f"{DIED}{item}": 1 for item in left_out}

@@ -71,7 +71,7 @@ def name(repository: Repository) -> str:
     """Short name: the last component of the `origin` address, else (none, or a place on a disk) the folder's name."""
     url = run(repository, "config", "--local", "--get", "remote.origin.url", check=False)
     address = url.decode("utf-8", "replace").strip().rstrip("/")
-    if re.match(r"[./~]|[A-Za-z]:[\\/]|file:", address):
+    if re.match(r"[./~]|[A-Za-z]:[\\/]", address):
         address = ""
     last = address.replace("\\", "/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or Path(repository.folder).name
     return last.removesuffix(".git") or "repository"
