@@ -59,6 +59,7 @@ def build(
     your own: --set corpus.licenses=any.
     """
     from codekiln.corpus.build import summarize
+    from codekiln.corpus.sources.places import is_local
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
     from codekiln.recipe import Given, load_recipe
@@ -67,8 +68,8 @@ def build(
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
     loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
     runner = choose(executor, workers)
-    with locked(folder, ["sources", "corpus"], sources=loaded.sources.paths):
-        bring(folder / "sources", sources_stage(loaded, runner))
+    with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
+        bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
     summary = summarize(folder / "sources", folder / "corpus")
     rows = [(name, counts["files"], counts["bytes"]) for name, counts in summary["funnel"].items()]
