@@ -66,7 +66,7 @@ def shown(url: str) -> str:
     """An address for a message: without login and query, which may hold a secret, and of bounded length."""
     try:
         parts = urlsplit(url)
-        text = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        text = f"{parts.scheme}://" * bool(parts.scheme) + parts.netloc.rpartition("@")[2] + parts.path
     except ValueError:
         text = "address"
     text = "".join(one if one.isprintable() else "?" for one in text)

@@ -61,21 +61,25 @@ class RangeFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        wanted = min(len(view), self._size - self._place)
-        if wanted <= 0:
-            return 0
+        wanted, filled = min(len(view), self._size - self._place), 0
+        while filled < wanted:
+            at = self._place - self._start
+            if not 0 <= at < len(self._held):
+                self._fill(wanted - filled)
+                at = 0
+            count = min(wanted - filled, len(self._held) - at)
+            view[filled : filled + count] = self._held[at : at + count]
+            filled += count
+            self._place += count
+        return filled
+
+    def _fill(self, wanted: int) -> None:
+        """Hold the next bytes: those that are wanted and, while the file is read front to back, more and more."""
         end = self._start + len(self._held)
-        if not self._start <= self._place < end:
-            # Only what follows on what was read before is worth reading ahead.
-            self._ahead = min(self._ahead * 2, _MOST_AHEAD) if self._place == end and end else _AHEAD
-            last = min(self._place + max(wanted, self._ahead), self._size)
-            self._held = web.tried(lambda: self._part(self._place, last), self._access)
-            self._start, end = self._place, last
-        count = min(wanted, end - self._place)
-        at = self._place - self._start
-        view[:count] = self._held[at : at + count]
-        self._place += count
-        return count
+        self._ahead = min(self._ahead * 2, _MOST_AHEAD) if self._held and self._place == end else _AHEAD
+        start, last = self._place, min(self._place + max(wanted, self._ahead), self._size)
+        self._held = web.tried(lambda: self._part(start, last), self._access)
+        self._start = start
 
     def _part(self, start: int, end: int) -> bytes:
         """Bytes `start` to `end`."""

@@ -223,6 +223,11 @@ def _faults(said: str, deadline: _Deadline) -> Iterator[None]:
             raise UserError(
                 f"{said} answered {error.code} {one_line(error.reason)[:60]}; it wants a login, or another one"
             ) from None
+        if 300 <= error.code < 400:
+            where = shown(error.headers.get("Location", "") if error.headers else "")
+            raise WebError(
+                f"{said} redirects to {where or 'nowhere'}, which is not followed", again=False
+            ) from None
         after = error.headers.get("Retry-After", "") if error.headers else ""
         raise WebError(
             f"{said} answered {error.code} {one_line(error.reason)[:60]}".rstrip(),

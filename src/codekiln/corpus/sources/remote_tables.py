@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from codekiln.corpus.sources.table_files import TableFile, file_name, is_compressed, suffix_of
+from codekiln.corpus.sources.table_files import TableFile, file_name, is_compressed, is_lines, suffix_of
 from codekiln.downloads import cachefolder, ranges, web
 from codekiln.downloads.addresses import login_of, shown, split, without_login
 from codekiln.downloads.files import download
@@ -110,7 +110,8 @@ def opened(file: TableFile) -> IO[bytes]:
     """
     if file.where.lower().startswith(("http://", "https://")):
         far = ranges.RangeFile(file.where, _access(file.where), file.size, file.mark)
-        return cast("IO[bytes]", io.BufferedReader(far, _BUFFER))
+        # Columns are read at places far apart: there a buffer would only fetch what nobody asked for.
+        return cast("IO[bytes]", io.BufferedReader(far, _BUFFER) if is_lines(file.where) else far)
     with _faults(file.where):
         system, path = _system(file.where)
         if _state(system, path) != (file.size, file.mark):

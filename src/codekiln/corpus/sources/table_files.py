@@ -64,6 +64,11 @@ def is_compressed(name: str) -> bool:
     return name.lower().endswith((".gz", ".zst"))
 
 
+def is_lines(where: str) -> bool:
+    """Whether the table at a path or address is one of lines."""
+    return SUFFIXES[suffix_of(file_name(where)) or ".jsonl"] == "lines"
+
+
 def opened(file: TableFile) -> IO[bytes]:
     """A table's bytes, unpacked; seekable (forward alone and slowly where the file is compressed).
 
