@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from corpus_kit import program, sources
-from registry_kit import Server, indexed, publish, publish_npm, sdist, server, wheel
+from registry_kit import Server, indexed, publish, publish_npm, sdist, server, serving, wheel
 
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.identify import identify
@@ -148,6 +148,21 @@ def test_a_resumed_run_does_not_ask_for_another_version(indexed: Server, tmp_pat
     assert find(config).fingerprint != first
     record.unlink()
     assert find(config, record).fingerprint != first
+
+
+def test_a_registry_that_has_moved(indexed: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "r.json"
+    publish(indexed, "tool", {"tool-1.0.tar.gz": tool("1.0")})
+    chosen("pypi:tool", record=record)
+    monkeypatch.setenv("CODEKILN_CACHE", str(tmp_path / "other"))
+    with serving() as second:
+        monkeypatch.setenv("PIP_INDEX_URL", f"{second.url}/simple")
+        publish(second, "tool", {"tool-1.0.tar.gz": tool("1.0"), "tool-2.0.tar.gz": tool("2.0")})
+        assert chosen("pypi:tool", record=record) == {"pypi:tool": "tool-1.0.tar.gz"}
+        monkeypatch.setenv("CODEKILN_CACHE", str(tmp_path / "third"))
+        publish(second, "tool", {"tool-1.0.tar.gz": tool("1.0", "more")})
+        with pytest.raises(RunError, match=r"is another file than when it was first chosen"):
+            chosen("pypi:tool", record=record)
 
 
 def test_the_record_is_the_same_bytes_and_holds_no_login(

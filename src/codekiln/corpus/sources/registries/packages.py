@@ -61,20 +61,23 @@ def bring(specs: Sequence[Spec], record: Path | None = None, *, fetch: bool = Tr
         return {}
     configs = _Configs()
     held = {text: read_package(value) for text, value in resolved.read(record, "packages").items()}
-    chosen: dict[str, Package] = {}
+    before: dict[str, Package] = {}
     asked: list[Spec] = []
     for spec in specs:
         found = held.get(spec.text) or (_known(spec, configs) if spec.version else None)
         if found is not None and (found.registry, _name(found)) == (spec.registry, _name(spec)):
-            chosen[spec.text] = found
-        else:
+            before[spec.text] = found
+            # Its archive is asked for once more, under the version that was chosen: an address may have moved.
+            spec = replace(spec, version=found.version)
+        if spec.text not in before or not _path(before[spec.text]).is_file():
+            _require_network(spec.text if spec.version else f"the newest version of {spec.text}", fetch)
             asked.append(spec)
-    for spec in asked:
-        _require_network(f"the newest version of {spec.text}" if not spec.version else spec.text, fetch)
+    chosen = dict(before)
     for spec, package in zip(asked, _at_once(lambda one: _choose(one, configs), asked, _ASKING)):
-        chosen[spec.text] = package
-        if package.word:
+        chosen[spec.text] = _same(before.get(spec.text), package)
+        if package.word and spec.text not in before:
             say(f"{spec.text}: {package.version}: {package.word}")
+    chosen = {spec.text: chosen[spec.text] for spec in specs}
     if fetch:
         resolved.write(record, "packages", {text: one.as_dict() for text, one in chosen.items()})
     brought = _archives(chosen, configs, fetch)
@@ -104,6 +107,22 @@ class _Configs:
 
     def places(self, spec: Spec) -> list[str]:
         return list(self.pip.indexes) if spec.registry == "pypi" else [self.npm.of(spec.name)]
+
+
+def _same(before: Package | None, now: Package) -> Package:
+    """A version that is looked up again has to be what it was; only its address may have changed."""
+    if before is None:
+        return now
+    if (before.algorithm, before.digest) not in ((now.algorithm, now.digest), ("", "")):
+        raise _another(now)
+    return replace(now, sha256=before.sha256)
+
+
+def _another(package: Package) -> RunError:
+    return RunError(
+        f"{shown(package.url)} is another file than when it was first chosen; if it is to be the new one, delete "
+        f"{resolved.RECORD} in the output folder"
+    )
 
 
 def _name(one: Spec | Package) -> str:
@@ -201,10 +220,7 @@ def _fetch(package: Package, configs: _Configs, told: Callable[[int], None]) -> 
         digest = file_hash(path, "sha256")
         if package.sha256 not in ("", digest):
             path.unlink()
-            raise RunError(
-                f"{shown(package.url)} is another file than when it was first fetched; removed: if it is to be the new "
-                f"one, delete {resolved.RECORD} in the output folder"
-            )
+            raise _another(package)
         return Brought(replace(package, sha256=digest), path)
 
 
