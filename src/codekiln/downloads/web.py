@@ -6,11 +6,8 @@ What answers is not trusted: it may hang, drip, lie about its length or redirect
 from __future__ import annotations
 
 import contextlib
-import functools
 import http.client
-import socket
 import ssl
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from codekiln.downloads.addresses import checked_link, shown, without_login
-from codekiln.errors import RunError, UserError, one_line
+from codekiln.downloads.connections import Access, Deadline, WebError, login_for, opener
+from codekiln.errors import UserError, one_line
 
 #: Seconds before the second, third … try; a Retry-After header counts up to `_LONGEST_WAIT`.
 WAITS = (0.5, 1.0, 2.0, 4.0)
@@ -35,30 +33,7 @@ _BLOCK = 1 << 16
 
 Answer = TypeVar("Answer")
 
-
-@dataclass(frozen=True)
-class Access:
-    """How servers are reached.
-
-    `timeout` is in seconds, to connect and between two pieces of an answer. `logins` are pairs of an address and the
-    Authorization header for what lies below it. None of `certificates` and `proxy` means the system's.
-    """
-
-    timeout: float = 15.0
-    tries: int = 4
-    certificates: str | None = None
-    proxy: str | None = None
-    logins: tuple[tuple[str, str], ...] = ()
-
-
-class WebError(RunError):
-    """A server could not be reached, or gave no usable answer; `status` is what it answered, if anything."""
-
-    def __init__(
-        self, message: str, status: int | None = None, wait: float = 0.0, again: bool = True
-    ) -> None:
-        super().__init__(message)
-        self.status, self.wait, self.again = status, wait, again
+__all__ = ["Access", "Response", "WebError", "mark_of", "opened", "read_page", "tried"]
 
 
 @dataclass
@@ -70,7 +45,7 @@ class Response:
     headers: Any
     length: int | None
     _stream: Any
-    _deadline: _Deadline
+    _deadline: Deadline
     _timeout: float
     _said: str
 
@@ -155,13 +130,12 @@ def opened(
     said, bare = shown(url), without_login(url)
     given = {"User-Agent": "codekiln", **(headers or {})}
     request = urllib.request.Request(bare, headers=given)
-    login = _login(url, access)
-    if login:
+    if login := login_for(url, access):
         request.add_unredirected_header("Authorization", login)
-    with _Deadline(total or _HEADER_TIMEOUTS * access.timeout) as deadline, contextlib.ExitStack() as stack:
+    with Deadline(total or _HEADER_TIMEOUTS * access.timeout) as deadline, contextlib.ExitStack() as stack:
         with _faults(said, deadline):
-            opener = _opener(access, deadline)
-            stream = stack.enter_context(contextlib.closing(opener.open(request, timeout=access.timeout)))
+            answer = opener(access, deadline).open(request, timeout=access.timeout)
+            stream = stack.enter_context(contextlib.closing(answer))
         if total is None:
             deadline.cancel()
         if stream.status not in (200, 206):
@@ -179,39 +153,8 @@ def mark_of(headers: Any) -> str:
     return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified", "").strip()
 
 
-class _Deadline:
-    """Ends connections when their time is over: a server that sends a byte now and then never runs into a timeout."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds, self.over = seconds, False
-        self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-
-    def add(self, sock: socket.socket) -> None:
-        self._sockets.append(sock)
-        if self.over:
-            self._end()
-
-    def cancel(self) -> None:
-        self._timer.cancel()
-
-    def _end(self) -> None:
-        self.over = True
-        for sock in self._sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.cancel()
-
-
 @contextmanager
-def _faults(said: str, deadline: _Deadline) -> Iterator[None]:
+def _faults(said: str, deadline: Deadline) -> Iterator[None]:
     """Whatever goes wrong with a connection as one line with the address."""
     try:
         yield
@@ -247,73 +190,3 @@ def _faults(said: str, deadline: _Deadline) -> Iterator[None]:
             raise WebError(f"{said} does not answer (timeout)") from None
         text = one_line(getattr(reason, "strerror", None) or reason)[:120] or type(reason).__name__
         raise WebError(f"{said} cannot be reached ({text})") from None
-
-
-def _login(url: str, access: Access) -> str | None:
-    """The Authorization header for an address: the longest prefix counts, on the same host alone."""
-    bare = without_login(url)
-    fits = [(len(prefix), header) for prefix, header in access.logins if bare.startswith(prefix)]
-    return max(fits)[1] if fits else None
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    max_redirections = 5
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        try:
-            checked_link(req.full_url, newurl)
-        except UserError as error:
-            raise WebError(str(error), again=False) from None
-        request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        login = _login(newurl, self._access)
-        if request is not None and login:
-            request.add_unredirected_header("Authorization", login)
-        return request
-
-
-def _opener(access: Access, deadline: _Deadline) -> urllib.request.OpenerDirector:
-    """An opener without handlers for files, FTP and data addresses."""
-
-    def connected(kind: type[http.client.HTTPConnection], **settings: Any) -> Any:
-        class Connection(kind):  # type: ignore[valid-type, misc]
-            def connect(self) -> None:
-                super().connect()
-                deadline.add(self.sock)
-
-        return functools.partial(Connection, **settings)
-
-    class Plain(urllib.request.HTTPHandler):
-        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            return self.do_open(connected(http.client.HTTPConnection), req)
-
-    class Secure(urllib.request.HTTPSHandler):
-        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-            secure = connected(http.client.HTTPSConnection, context=_context(access.certificates))
-            return self.do_open(secure, req)
-
-    opener = urllib.request.OpenerDirector()
-    proxies = {"http": access.proxy, "https": access.proxy} if access.proxy else None
-    for handler in (
-        urllib.request.ProxyHandler(proxies),
-        Plain(),
-        Secure(),
-        _Redirects(access),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
-
-
-@functools.lru_cache(maxsize=8)
-def _context(certificates: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=certificates)
-    except OSError as error:
-        raise UserError(f"certificates {certificates}: cannot be read ({one_line(error)})") from None

@@ -224,5 +224,10 @@ def _faults(url: str) -> Iterator[None]:
     except ImportError as error:
         raise UserError(f"source {shown(url)}: {_missing(url.partition('://')[0].lower(), error)}") from None
     except Exception as error:  # each driver has its own errors, and those of its HTTP library
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403, 404):
+            raise UserError(
+                f"source {shown(url)}: nothing is there, or it wants a login ({status}); check the address"
+            ) from None
         said = one_line(error)[:160] or type(error).__name__
         raise RunError(f"source {shown(url)} cannot be read ({said})") from None
