@@ -52,13 +52,18 @@ def build(
     executor: str,
     as_json: bool,
 ) -> None:
-    """Read SOURCEs (git repositories, folders, files, archives), filter, deduplicate and split them.
+    """Read SOURCEs (git repositories, folders, files, archives, packages, tables), filter, deduplicate, split them.
+
+    Packages: pypi:NAME, pypi:NAME==VERSION, npm:NAME, npm:NAME@VERSION; their source archive is read, nothing is
+    installed. Tables (Parquet, JSON Lines): a path, or an address (https://, s3://, hf://datasets/…), also with *.
+    Versions that were chosen stand in DIR/sources.resolved.json, and count until it is deleted.
 
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
     DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
     your own: --set corpus.licenses=any.
     """
     from codekiln.corpus.build import summarize
+    from codekiln.corpus.sources.places import is_local
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
     from codekiln.recipe import Given, load_recipe
@@ -67,8 +72,8 @@ def build(
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
     loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
     runner = choose(executor, workers)
-    with locked(folder, ["sources", "corpus"], sources=loaded.sources.paths):
-        bring(folder / "sources", sources_stage(loaded, runner))
+    with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
+        bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
     summary = summarize(folder / "sources", folder / "corpus")
     rows = [(name, counts["files"], counts["bytes"]) for name, counts in summary["funnel"].items()]

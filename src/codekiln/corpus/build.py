@@ -22,8 +22,8 @@ from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
+from codekiln.downloads.cachefolder import cache_root
 from codekiln.errors import UserError
-from codekiln.modeling.cache import cache_root
 from codekiln.progress import Progress, say
 from codekiln.shards import Dataset, Executor, Stage, build, map_shards
 from codekiln.shards.store import read_shard

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class SourceConfig(BaseModel):
     """Where the code comes from.
 
-    `paths` are git repositories, folders, files and archives; none means the standard library of the running
+    `paths` are git repositories, folders, files and archives, packages of a registry (`pypi:NAME==VERSION`,
+    `npm:NAME@VERSION`) and addresses of tables; none means the standard library of the running
     interpreter. `revision` reads git sources at that revision and not from their working tree. Files above
     `max_file_bytes` are never read. `languages` keeps only these names of the 92. `notebooks` are the forms that a
     Jupyter notebook is read in, a row each: a `script` in its kernel's language, `structured` cells with their

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from codekiln.corpus import licenses
 from codekiln.corpus.sources import git, tabular
+from codekiln.corpus.sources.registries.records import Package
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Source:
     """Something that files are read from. `root` is a machine path and is never stored in a row.
 
     `kind` is `folder` (files on disk, below `root`), `blobs` (a git revision), `archive` or `table`. `commit` is the
-    commit id of a git source; `revision` is what rows say about files that are not of a commit.
+    commit id of a git source; `revision` is what rows say about files that are not of a commit. `package`: what a
+    registry's archive is.
     """
 
     repo: str
@@ -23,6 +25,7 @@ class Source:
     commit: str = ""
     revision: str | None = None
     license: licenses.License | None = None
+    package: Package | None = None
 
     @property
     def repository(self) -> git.Repository:

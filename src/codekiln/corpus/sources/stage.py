@@ -13,6 +13,7 @@ from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import reading, table_reading
 from codekiln.corpus.sources.listing import list_sources, nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
+from codekiln.corpus.sources.registries.records import Package
 from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.attempts import DIED
 from codekiln.shards.store import hash_json
@@ -36,17 +37,18 @@ class Found:
     fingerprint: str
 
 
-def find(config: SourceConfig) -> Found:
+def find(config: SourceConfig, record: Path | None = None, *, fetch: bool = True) -> Found:
     """List the sources and hash what they hold.
 
     `fingerprint` is a SHA-256 in hex: contents of candidate files, paths and reasons of skipped ones (with the size
     of one above `max_file_bytes`), the commit of a revision, the bytes of an archive. Of files that are no source code
-    by name and first bytes only the path counts.
+    by name and first bytes only the path counts. `record` holds what packages without a version were resolved to
+    (`resolved`), and is added to; `fetch=False` keeps off the network.
 
     Raises:
-        UserError: as `list_sources`.
+        UserError, RunError: as `list_sources`.
     """
-    listings = list_sources(config)
+    listings = list_sources(config, record, fetch=fetch)
     return Found(listings, _fingerprint(listings, config))
 
 
@@ -62,6 +64,8 @@ def _fingerprint(listings: list[Listing], config: SourceConfig) -> str:
         source = listing.source
         folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
+        if source.package:
+            part.append(source.package.sha256)
         if listing.table:
             part += [sorted(config.columns.items()), [line.line for line in opt_outs(config)]]
         if source.kind == "folder":
@@ -107,6 +111,8 @@ def build_sources(
     )
     shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
+    packages = {one.source.repo: _told(one.source.package) for one in listings if one.source.package}
+    settings |= {"packages": packages} if packages else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
     refused = tuple(opt_outs(config))
     tasks: list[reading.Batch | table_reading.TableBatch] = [*_batches(listings, config)]
@@ -135,6 +141,11 @@ def build_sources(
     skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))
+
+
+def _told(package: Package) -> dict[str, str]:
+    """What a manifest says of a package; from which mirror it came is not a part of it."""
+    return {key: getattr(package, key) for key in ("registry", "name", "version", "file", "sha256")}
 
 
 def _reasons(skipped: Dataset) -> Iterator[str]:
