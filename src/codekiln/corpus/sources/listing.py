@@ -18,8 +18,18 @@ from pathlib import Path
 
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import archives, git, names, outputs, tabular, walking
+from codekiln.corpus.sources import (
+    archives,
+    events,
+    git,
+    limits,
+    names,
+    outputs,
+    tabular,
+    walking,
+)
 from codekiln.corpus.sources.folders import walk_folder
+from codekiln.corpus.sources.kinds import choose_kinds
 from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
 from codekiln.corpus.sources.triage import triage
 from codekiln.errors import UserError, one_line
@@ -48,11 +58,13 @@ def list_sources(config: SourceConfig) -> list[Listing]:
             else f"known are {', '.join(languages.LANGUAGES)}"
         )
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
+    limits.with_limits(config.limits)
     listings = [_standard_library()] if not config.paths else from_paths(config)
     refused = opt_outs(config)
     for listing in listings:
         triage(listing, config, refused)
-    if not any(listing.candidates or listing.table for listing in listings):
+    choose_kinds(listings, config)
+    if not any(listing.holds_something for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
 
@@ -122,6 +134,12 @@ def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]
             )
         if archive:
             listings[str(path)] = _archive(text, path, archive)
+        elif table and events.is_events(path):
+            found_events = events.find(path, path.name[: -len(table)])
+            source = Source(
+                path.name[: -len(table)], "events", str(path), revision=f"sha256:{found_events.sha256}"
+            )
+            listings[str(path)] = Listing(source, events=found_events)
         elif table:
             found_table = tabular.find(path, {str(part): name for part, name in config.columns.items()})
             source = Source(
