@@ -121,8 +121,11 @@ def read_event(line: bytes) -> dict[str, Any] | str | None:
     event = _parsed(line)
     if not isinstance(event, dict):
         return NOT_JSON
-    if event.get("type") not in TYPES:
-        return None if isinstance(event.get("type"), str) else INCOMPLETE
+    kind = event.get("type")
+    if not isinstance(kind, str):
+        return INCOMPLETE
+    if kind not in TYPES:
+        return None
     payload, repo = _object(event, "payload"), _text(_object(event, "repo").get("name"))
     pull = _object(payload, "pull_request")
     issue = _object(payload, "issue")
@@ -132,7 +135,7 @@ def read_event(line: bytes) -> dict[str, Any] | str | None:
         return INCOMPLETE
     if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**53:
         return INCOMPLETE
-    about = _about(str(event["type"]), payload)
+    about = _about(kind, payload)
     if about is None:
         return INCOMPLETE
     what, said = about

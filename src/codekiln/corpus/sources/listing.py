@@ -136,9 +136,8 @@ def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]
             listings[str(path)] = _archive(text, path, archive)
         elif table and events.is_events(path):
             found_events = events.find(path, path.name[: -len(table)])
-            source = Source(
-                path.name[: -len(table)], "events", str(path), revision=f"sha256:{found_events.sha256}"
-            )
+            name, mark = path.name[: -len(table)], f"sha256:{found_events.sha256}"
+            source = Source(name, "events", str(path), revision=mark)
             listings[str(path)] = Listing(source, events=found_events)
         elif table:
             found_table = tabular.find(path, {str(part): name for part, name in config.columns.items()})
