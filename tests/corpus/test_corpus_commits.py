@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from corpus_kit import git, program, repository, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codekiln.corpus.build import build_corpus
@@ -375,6 +375,7 @@ def test_every_limit_has_a_source() -> None:
 line = st.text(alphabet="ab {}`\t", max_size=4)
 
 
+@settings(max_examples=50)
 @given(st.lists(line, max_size=30), st.lists(line, max_size=30))
 def test_ranges_tell_all_that_changed(before: list[str], after: list[str]) -> None:
     at = other = 0
@@ -387,6 +388,7 @@ def test_ranges_tell_all_that_changed(before: list[str], after: list[str]) -> No
     assert before[at:] == after[other:]
 
 
+@settings(max_examples=50)
 @given(st.lists(line, max_size=30), st.lists(line, max_size=30), st.integers(0, 5))
 def test_windows_hold_all_that_changed(before: list[str], after: list[str], context: int) -> None:
     ranges = changes(before, after)
@@ -407,6 +409,7 @@ pieces = st.lists(
 )  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(st.from_regex(r"[a-zA-Z `:]{1,30}", fullmatch=True), pieces)
 def test_a_commit_comes_back_from_its_text(message: str, made: list[Piece]) -> None:
     assert parse_commit(commit_text(message, made)) == (message, made)

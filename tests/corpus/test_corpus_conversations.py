@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from corpus_kit import program, repository, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_corpus_commits import change
 
@@ -332,6 +332,7 @@ anything = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=50)
 @given(
     st.sampled_from([issue, lambda n: comment(n, "b", "c"), pull, lambda n: review(n, "b", "c")]), st.data()
 )
@@ -351,11 +352,13 @@ def test_any_json_is_an_event_or_says_why_not(make: Any, data: st.DataObject) ->
         events.pa.Table.from_pylist([found], schema=events.EVENTS)
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=80))
 def test_any_line_is_read(line: bytes) -> None:
     events.read_event(line)
 
 
+@settings(max_examples=50)
 @given(
     text,
     st.lists(
