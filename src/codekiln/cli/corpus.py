@@ -52,7 +52,7 @@ def build(
     executor: str,
     as_json: bool,
 ) -> None:
-    """Read SOURCEs (git repositories, folders, files, archives, packages, tables), filter, deduplicate, split them.
+    """Read SOURCEs (repositories, folders, files, archives, packages, tables, GitHub events), filter, deduplicate, split.
 
     Packages: pypi:NAME, pypi:NAME==VERSION, npm:NAME, npm:NAME@VERSION; their source archive is read, nothing is
     installed. Tables (Parquet, JSON Lines): a path, or an address (https://, s3://, hf://datasets/…), also with *.
@@ -60,7 +60,8 @@ def build(
 
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
     DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
-    your own: --set corpus.licenses=any.
+    your own: --set corpus.licenses=any. The commits of a repository are read with --set sources.kinds=[files,commits];
+    issues and pull requests from GH Archive's files of events.
     """
     from codekiln.corpus.build import summarize
     from codekiln.corpus.sources.places import is_local
@@ -78,6 +79,12 @@ def build(
     summary = summarize(folder / "sources", folder / "corpus")
     rows = [(name, counts["files"], counts["bytes"]) for name, counts in summary["funnel"].items()]
     lines = table(rows, ("", "files", "bytes"))
+    if len(summary["kinds"]) > 1:
+        kinds = [
+            (row["kind"], *(row[f"{stem}_files"] for stem in ("read", "kept", "train", "heldout")))
+            for row in summary["kinds"]
+        ]
+        lines += ["", *table(kinds, ("kind", "read", "kept", "for training", "held out"))]
     reasons = [*summary["skipped"], *summary["drops"]]
     if reasons:
         lines += [

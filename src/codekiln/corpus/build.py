@@ -20,6 +20,7 @@ from codekiln.corpus.decontamination.match import CONTAMINATION, contamination_t
 from codekiln.corpus.decontamination.prepare import prepare_index
 from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
+from codekiln.corpus.shown import showing
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
 from codekiln.downloads.cachefolder import cache_root
@@ -27,7 +28,7 @@ from codekiln.errors import UserError
 from codekiln.progress import Progress, say
 from codekiln.shards import Dataset, Executor, Stage, build, map_shards
 from codekiln.shards.store import read_shard
-from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
+from codekiln.shards.tables import COMPOSED_KINDS, DECISIONS, FILES, SIGNALS
 
 __all__ = ["build_corpus", "summarize"]
 
@@ -35,8 +36,20 @@ __all__ = ["build_corpus", "summarize"]
 SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 2, 3
 
 EXACT, NEAR, LICENSE, CONTAMINATED = "exact_duplicate", "near_duplicate", "license", "contaminated"
+SHOWS_HELDOUT = "shows_heldout"
 
-_META = ["id", "repo", "path", "language", "licenses", "license_type", "license_evidence", "added_at", "size"]
+_META = [
+    "id",
+    "repo",
+    "path",
+    "kind",
+    "language",
+    "licenses",
+    "license_type",
+    "license_evidence",
+    "added_at",
+    "size",
+]
 _LICENSE_RANK = {"permissive": 0, "no_license": 1, "non_permissive": 2}
 
 
@@ -47,6 +60,7 @@ class _File:
     id: str
     repo: str
     path: str
+    kind: str
     language: str
     licenses: list[str]
     license_type: str
@@ -123,6 +137,8 @@ def build_corpus(
     try:
         _split(kept, files, source, config, seed)
         _drop_leaks(kept, source, config.near_jaccard)
+        for number, found in showing(kept, source).items():
+            kept[number].reason, kept[number].detail, kept[number].split = SHOWS_HELDOUT, found, ""
     except UserError:  # too little is left: `explain` tells why
         _write_decisions(folder, stage("decisions"), shards)
         raise
@@ -225,6 +241,9 @@ def _split(kept: list[_File], files: list[_File], source: Dataset, config: Corpu
     dropped = Counter(file.reason for file in files if file.reason)
     # The forms of a notebook are one file: what one of them shows, another must not be asked.
     places = list(dict.fromkeys((file.repo, file.path, file.added_at) for file in kept))
+    # Files are what a model is tested on; a corpus of conversations alone holds some of them out.
+    real = [(file.repo, file.path, file.added_at) for file in kept if file.kind not in COMPOSED_KINDS]
+    places = list(dict.fromkeys(real)) if len(real) > 1 else places
     shallow = source.manifest.config.get("shallow", [])
     heldout = choose([Item(*place) for place in places], config, seed, dropped=dropped, shallow=shallow)
     held = {places[number] for number in heldout}

@@ -18,7 +18,10 @@ class SourceConfig(BaseModel):
     output, the `raw` JSON. `columns` names the columns of tables (Parquet, JSON Lines) where they are not the usual
     ones: content, path, repo, language, licenses, revision. `opt_out` is a list of repositories and paths that are
     never read: `repo` or `repo:path` a line. `redact` is what placeholders replace in the text: `secrets` (keys, tokens,
-    passwords), `personal` data (e-mail and IP addresses).
+    passwords), `personal` data (e-mail and IP addresses). `kinds` is what is read: of a git repository its `files`, the
+    `commits` of its history or both; of GitHub's events (GH Archive's JSON lines) `issues` and `pull_requests`, both
+    unless one is named. `limits` overrides values of the table of limits for commits, conversations and Kaggle's
+    notebooks by name (`codekiln.corpus.sources.limits`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +34,15 @@ class SourceConfig(BaseModel):
     columns: dict[Literal["content", "path", "repo", "language", "licenses", "revision"], str] = {}
     notebooks: tuple[Literal["script", "structured", "raw"], ...] = Field(("script",), min_length=1)
     redact: tuple[Literal["secrets", "personal"], ...] = ("secrets", "personal")
+    kinds: tuple[Literal["files", "commits", "issues", "pull_requests"], ...] = Field(
+        ("files",), min_length=1
+    )
+    limits: dict[str, float] = {}
+
+    @property
+    def conversations(self) -> tuple[str, ...]:
+        """Which conversations are read of events: those that `kinds` names, or both."""
+        return tuple(k for k in ("issues", "pull_requests") if k in self.kinds) or ("issues", "pull_requests")
 
 
 class GramRules(BaseModel):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from codekiln.formats import CONTROL_IDS
-from codekiln.shards.tables import SIGNALS
+from codekiln.shards.tables import COMPOSED_KINDS, SIGNALS
 
 _LETTERS = bytes(byte < 128 and chr(byte).isalpha() for byte in range(256))
 _ALPHANUMERIC = bytes(byte < 128 and chr(byte).isalnum() for byte in range(256))
@@ -172,10 +172,16 @@ _TAG = re.compile(r"<[^<>]*>|&(?:nbsp|#160);")
 
 
 def measure_table(files: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-    """Signals of a table of `files`, row for row; counts the control tokens seen."""
+    """Signals of a table of `files`, row for row; counts the control tokens seen.
+
+    Of a commit or a conversation nobody asks whether it says that it is generated or begins with a declaration of XML.
+    """
     rows = []
-    for batch in files.select(["id", "path", "language", "content"]).to_batches():
-        for identity, path, language, content in zip(*(column.to_pylist() for column in batch.columns)):
-            rows.append({"id": identity} | measure(path, language, content.encode(), content))
+    for batch in files.select(["id", "path", "language", "content", "kind"]).to_batches():
+        for identity, path, language, content, kind in zip(*(column.to_pylist() for column in batch.columns)):
+            row = {"id": identity} | measure(path, language, content.encode(), content)
+            if kind in COMPOSED_KINDS:
+                row |= {"generated": None, "xml_declaration": None}
+            rows.append(row)
     table = pa.Table.from_pylist(rows, schema=SIGNALS)
     return table, {"files": len(rows), "control_tokens": sum(row["control_tokens"] for row in rows)}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.corpus.build import CONTAMINATED, LICENSE
+from codekiln.corpus.build import CONTAMINATED, LICENSE, SHOWS_HELDOUT
 from codekiln.corpus.rules import Rule, with_thresholds
 from codekiln.errors import RunError
 from codekiln.shards import Dataset
@@ -50,7 +50,7 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
     before, after = with_thresholds(base), with_thresholds({**base, **changes})
     kept = np.asarray(fates["kept"].combine_chunks().to_numpy(zero_copy_only=False), bool)
     # Which of some copies is kept was decided by more than the rules: what is kept now stays first.
-    others = {LICENSE, CONTAMINATED}  # no rule of the table
+    others = {LICENSE, CONTAMINATED, SHOWS_HELDOUT}  # no rule of the table
     eligible = np.array([reason not in others for reason in fates["reason"].to_pylist()], bool)
     passes = eligible & ~_dropped(after, fates, measured)
     then = _one_of_each(passes, kept, measured["content_hash"].to_pylist(), fates)

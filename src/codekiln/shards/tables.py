@@ -14,9 +14,12 @@ def _schema(name: str, version: int, fields: list[tuple[str, pa.DataType]]) -> p
     )
 
 
-# One source file, or one form of a notebook. `id` is 32 hex digits of a BLAKE2b over (repo, path, content, form);
-# `kind` is `file`, `notebook script` or `structured notebook`; `added_at` is the Unix time
-# in seconds of the commit that added the file (null outside git); `size` is in bytes of UTF-8.
+# One source file, one form of a notebook, a commit or a conversation. `id` is 32 hex digits of a BLAKE2b over
+# (repo, path, content, form); `kind` is `file`, `notebook script`, `structured notebook`, `commit`, `issue` or
+# `pull_request`: the last three are text in Markdown (their `language`) of a stable form
+# (codekiln.corpus.sources.texts, conversations), and `path` is the end of their address on GitHub. `added_at` is the
+# Unix time in seconds of the commit that added the file, of the commit itself or of the first words of a
+# conversation (null where nobody knows); `size` is in bytes of UTF-8.
 FILES = _schema(
     "files",
     2,
@@ -33,6 +36,42 @@ FILES = _schema(
         ("license_evidence", pa.string()),
         ("size", pa.int64()),
         ("content", _text),
+    ],
+)
+
+#: Kinds of rows of `files` that are put together by codekiln and are no file of a repository: what holds for source files
+#: alone (generated, an XML declaration, repository context, being held out) does not hold for them.
+COMPOSED_KINDS = frozenset(["commit", "issue", "pull_request"])
+
+# One event of GitHub's public stream that is about an issue or a pull request (codekiln.corpus.sources.events).
+# `thread` is "repo#number"; `order` sorts the events of a thread by time and id; `what` is `opened`, `closed`,
+# `reopened`, `comment`, `review`, `line comment`, or "" for a line that is no event, whose reason is `body`; `title`, `text`
+# and `author` are those of the conversation as this event knew them.
+EVENTS = _schema(
+    "events",
+    1,
+    [
+        ("thread", pa.string()),
+        ("order", pa.string()),
+        ("repo", pa.string()),
+        ("number", pa.int64()),
+        ("pull_request", pa.bool_()),
+        ("what", pa.string()),
+        ("actor", pa.string()),
+        ("bot", pa.bool_()),
+        ("time", pa.string()),
+        ("body", _text),
+        ("path", pa.string()),
+        ("hunk", _text),
+        ("state", pa.string()),
+        ("title", _text),
+        ("text", _text),
+        ("author", pa.string()),
+        ("author_bot", pa.bool_()),
+        ("opened", pa.string()),
+        ("merged", pa.bool_()),
+        ("base", pa.string()),
+        ("license", pa.string()),
     ],
 )
 

@@ -17,8 +17,19 @@ from pathlib import Path
 
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import archives, git, names, outputs, places, table_layout, walking
+from codekiln.corpus.sources import (
+    archives,
+    events,
+    git,
+    limits,
+    names,
+    outputs,
+    places,
+    table_layout,
+    walking,
+)
 from codekiln.corpus.sources.folders import walk_folder
+from codekiln.corpus.sources.kinds import choose_kinds
 from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
 from codekiln.corpus.sources.registries.packages import Brought
 from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
@@ -52,11 +63,13 @@ def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: boo
             else f"known are {', '.join(languages.LANGUAGES)}"
         )
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
+    limits.with_limits(config.limits)
     listings = [_standard_library()] if not config.paths else from_paths(config, record, fetch=fetch)
     refused = opt_outs(config)
     for listing in listings:
         triage(listing, config, refused)
-    if not any(listing.candidates or listing.table for listing in listings):
+    choose_kinds(listings, config)
+    if not any(listing.holds_something for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
 
@@ -104,7 +117,9 @@ def from_paths(
             raise UserError(
                 f"source {shown(text)} is not in a git repository, so revision {config.revision!r} means nothing"
             )
-        if place.table:
+        if place.table and not place.table.is_remote and events.is_events(path):
+            listings[str(path)] = _events(path)
+        elif place.table:
             listings[place.table.where] = _table(place.table, config)
         elif archive:
             listings[str(path)] = _archive(text, path, archive, place.package)
@@ -118,6 +133,12 @@ def from_paths(
     for top, (repository, prefixes) in trees.items():
         listings[top] = _repository(repository, prefixes, config)
     return list(listings.values())
+
+
+def _events(path: Path) -> Listing:
+    name = path.name.removesuffix(suffix_of(path.name) or "")
+    found = events.find(path, name)
+    return Listing(Source(name, "events", str(path), revision=f"sha256:{found.sha256}"), events=found)
 
 
 def _standard_library() -> Listing:

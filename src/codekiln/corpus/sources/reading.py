@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from codekiln.corpus import languages, licenses, secrets
-from codekiln.corpus.sources import archives, decoding, git, names, notebooks, walking
+from codekiln.corpus.sources import archives, decoding, git, kaggle, names, notebooks, walking
+from codekiln.corpus.sources.limits import Values
 from codekiln.corpus.sources.records import Candidate, Source
 from codekiln.errors import one_line
 from codekiln.shards import guard
@@ -32,11 +33,13 @@ _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 
 @dataclass(frozen=True)
 class Part:
-    """Candidates of one source, sorted by path, with the licence verdicts of its folders."""
+    """Candidates of one source, sorted by path, with the licence verdicts of its folders and, by folder, what is known of
+    the data of Kaggle's notebooks."""
 
     source: Source
     candidates: tuple[Candidate, ...]
     folders: dict[str, licenses.License]
+    about: dict[str, kaggle.About] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Batch:
     languages: tuple[str, ...] | None = None
     notebooks: tuple[str, ...] = ("script",)
     redact: tuple[str, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
     died: frozenset[str] = frozenset()
 
 
@@ -116,15 +120,24 @@ def judge(path: str, data: bytes | str, max_file_bytes: int) -> tuple[str, str]:
     return (language, text) if language else ("", UNKNOWN_LANGUAGE)
 
 
-def forms(language: str, text: str, wanted: tuple[str, ...]) -> list[tuple[str, str, str]] | str:
+def forms(
+    language: str,
+    text: str,
+    wanted: tuple[str, ...],
+    about: kaggle.About | None = None,
+    limits: Values | None = None,
+) -> list[tuple[str, str, str]] | str:
     """(kind, language, text) of each row that a file becomes, or the reason why it becomes none.
 
     An ordinary file is one row of kind `file`; a notebook has the forms of `wanted`: `script` in the language of its
-    kernel, `structured` and `raw` (the JSON as it stands) as a notebook.
+    kernel, `structured` and `raw` (the JSON as it stands) as a notebook. `about` and `limits` are for notebooks of
+    Kaggle's, which have rules of their own.
     """
     if language != languages.NOTEBOOK:
         return [("file", language, text)]
     notebook = notebooks.parse(text, _KNOWN) if {"script", "structured"} & {*wanted} else None
+    if isinstance(notebook, notebooks.Notebook) and limits and (notebook.kaggle or about is not None):
+        notebook = kaggle.clean(notebook, about or kaggle.About(), limits)
     if isinstance(notebook, str):
         return notebook
     rows = []
@@ -217,7 +230,7 @@ def _rows(
 ) -> list[tuple[object, ...]]:
     source, path = part.source, candidate.path
     language, text = judge(path, data, batch.max_file_bytes)
-    found = forms(language, text, batch.notebooks) if language else []
+    found = _forms(batch, part, path, language, text) if language else []
     chosen = [] if isinstance(found, str) else [row for row in found if _selected(row[1], batch)]
     if not chosen:
         return []
@@ -244,6 +257,11 @@ def _rows(
     return rows
 
 
+def _forms(batch: Batch, part: Part, path: str, language: str, text: str) -> list[tuple[str, str, str]] | str:
+    about = part.about.get(path.rpartition("/")[0]) if part.about else None
+    return forms(language, text, batch.notebooks, about, dict(batch.limits))
+
+
 def _selected(language: str, batch: Batch) -> bool:
     return batch.languages is None or language in batch.languages
 
@@ -262,18 +280,18 @@ def _why(batch: Batch, part: Part, candidate: Candidate, data: bytes | str) -> s
     if isinstance(data, str):
         return data
     name = _name(part, candidate)
-    if reason := guarded(name, batch.died, lambda: _refusal(batch, candidate.path, data)):
+    if reason := guarded(name, batch.died, lambda: _refusal(batch, part, candidate.path, data)):
         return reason
     made = _guarded(batch, part, candidate, data)
     return made if isinstance(made, str) else "changed while it was read"
 
 
-def _refusal(batch: Batch, path: str, data: bytes) -> str:
+def _refusal(batch: Batch, part: Part, path: str, data: bytes) -> str:
     """Why a file becomes no row, or nothing."""
     language, text = judge(path, data, batch.max_file_bytes)
     if not language:
         return text
-    found = forms(language, text, batch.notebooks)
+    found = _forms(batch, part, path, language, text)
     if isinstance(found, str):
         return found
     return "" if any(_selected(row[1], batch) for row in found) else "language not selected"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from codekiln.corpus import languages, licenses
-from codekiln.corpus.sources import decoding, names, reading
+from codekiln.corpus.sources import decoding, kaggle, names, reading
 from codekiln.corpus.sources.tabular import Record, Slice, records
 
 #: What tables call a language that has another name among the 92.
@@ -31,6 +31,7 @@ class TableBatch:
     notebooks: tuple[str, ...]
     redact: tuple[str, ...] = ()
     refused: tuple[licenses.OptOut, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
     died: frozenset[str] = frozenset()
 
 
@@ -72,7 +73,8 @@ def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list
     language, text = _judge(record, batch.max_file_bytes)
     if not language:
         return [], text
-    forms = reading.forms(language, text, batch.notebooks)
+    about = kaggle.About(*record.about) if record.about is not None else None
+    forms = reading.forms(language, text, batch.notebooks, about, dict(batch.limits))
     if isinstance(forms, str):
         return [], forms
     chosen = [row for row in forms if batch.languages is None or row[1] in batch.languages]

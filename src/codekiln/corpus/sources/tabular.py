@@ -36,6 +36,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "language": ("language", "lang", "programming_language", "meta.language"),
     "licenses": ("detected_licenses", "max_stars_repo_licenses", "licenses", "license", "meta.license"),
     "revision": ("revision_id", "max_stars_repo_head_hexsha", "commit", "commit_id", "sha"),
+    "dataset_title": ("dataset_title", "kaggle_dataset_title", "kaggle_dataset_name"),
+    "dataset_description": ("dataset_description", "kaggle_dataset_description"),
 }
 #: Of a table with one row a repository: the column of its files, each with content, path and the like.
 FILES_COLUMN = "files"
@@ -61,7 +63,8 @@ class Slice:
 
 @dataclass(frozen=True)
 class Record:
-    """One file of a table. `row` counts over the whole table (`Slice`); `content` is None where it is no text."""
+    """One file of a table. `row` counts over the whole table (`Slice`); `content` is None where it is no text; `about` is
+    the title and description of the data of a Kaggle notebook, None where the table has no such columns."""
 
     row: int
     repo: str
@@ -70,6 +73,7 @@ class Record:
     language: str
     licenses: tuple[str, ...]
     revision: str | None
+    about: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,11 @@ def _record(
         text("language"),
         tuple(one for one in licenses if isinstance(one, str)),
         text("revision") or None,
+        (text("dataset_title"), text("dataset_description")) if _ABOUT & {*names} else None,
     )
+
+
+_ABOUT = {"dataset_title", "dataset_description"}
 
 
 def _at(values: Any, name: str) -> Any:
