@@ -1,7 +1,7 @@
 """Signals of OpenCoder's rules (Huang et al. 2024, arXiv 2411.04905), as their released filters define them.
 
 Comments are told from code by one linear scan, and functions, variables and imports by patterns at line starts, where
-theirs run a lexer and parsers: a hundred times faster, and not equal to the last digit (thresholds:
+theirs run a lexer and parsers: thirty times faster, and not equal to the last digit (thresholds:
 `codekiln.corpus.opencoder.rules`).
 """
 
