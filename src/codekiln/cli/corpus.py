@@ -141,6 +141,13 @@ def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
     rows = [(row["language"], *_now_then(row)) for row in found["languages"]]
     rows.append(("all", *_now_then(found["total"])))
     lines = table([(row["rule"], row["now"], row["then"]) for row in found["rules"]], ("rule", "now", "then"))
+    lines += [
+        f"{row['rule']} was measured of no file; build the corpus with corpus.parse=on"
+        if row["rule"] == "parse_errors"
+        else f"{row['rule']} is for none of these files"
+        for row in found["rules"]
+        if not row["measured"]
+    ]
     lines += ["", *table(rows, ("kept", "files now", "then", "bytes now", "then"))]
     for word in ("gained", "lost"):
         if found[word]["files"]:

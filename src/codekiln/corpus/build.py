@@ -33,7 +33,7 @@ from codekiln.shards.tables import COMPOSED_KINDS, DECISIONS, FILES, SIGNALS
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 2, 3
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 2, 2, 3
 
 EXACT, NEAR, LICENSE, CONTAMINATED = "exact_duplicate", "near_duplicate", "license", "contaminated"
 SHOWS_HELDOUT = "shows_heldout"
@@ -97,12 +97,12 @@ def build_corpus(
             commit times.
         RunError: the disk is full, a shard is broken or a worker died; run again to go on.
     """
-    rules = with_thresholds(config.rules)
-    source = Dataset.open(sources / "files")
+    rules, source = with_thresholds(config.rules, config.rulesets), Dataset.open(sources / "files")
     inputs = {"files": source.content_hash}
+    asked = config.model_dump(mode="json", include={"rulesets", "parse"})
     measured = map_shards(
-        source, folder / "signals", Stage("signals", SIGNALS_VERSION, {}, inputs), SIGNALS,
-        signals.measure_table, executor=executor,
+        source, folder / "signals", Stage("signals", SIGNALS_VERSION, asked, inputs), SIGNALS,
+        partial(signals.measure_table, rulesets=config.rulesets, parse=config.parse == "on"), executor=executor,
     )  # fmt: skip
     files = _load(source, measured)
     if config.licenses == "permissive":

@@ -67,7 +67,8 @@ class CorpusConfig(BaseModel):
 
     `licenses` is whose code may be learned from: `permissive` keeps files under permissive licences alone, `any` all, as
     for one's own. `split: time` holds out the files that were added last in the git history. `rules` overrides thresholds
-    of the rule table by rule name. `against` are test sets (`PATH` or `PATH:field,…`): a file that shares `minimum_runs`
+    of the rule table by rule name. `rulesets` are the tables of rules: `starcoder2` (with DeepSeek-Coder's) and `opencoder`,
+    or both. `parse` measures the share of parse errors, for the rule `parse_errors`. `against` are test sets (`PATH` or `PATH:field,…`): a file that shares `minimum_runs`
     runs of ten words or more with one of their items is dropped (report section 2.7); `runs` says which runs count.
     """
 
@@ -78,6 +79,8 @@ class CorpusConfig(BaseModel):
     heldout_minimum: int = Field(20, ge=1)
     near_jaccard: float = Field(0.7, gt=0, le=1)
     rules: dict[str, float] = {}
+    rulesets: tuple[Literal["starcoder2", "opencoder"], ...] = Field(("starcoder2",), min_length=1)
+    parse: Literal["off", "on"] = "off"
     licenses: Literal["permissive", "any"] = "any"
     against: tuple[str, ...] = ()
     minimum_runs: int = Field(1, ge=1)

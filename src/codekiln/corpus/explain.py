@@ -8,10 +8,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from codekiln.corpus.rules import with_thresholds
+from codekiln.corpus.rules import rules_of
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 from codekiln.shards.store import MANIFEST
+
+#: The value of a rule whose signal was not measured, though the rule is for this language.
+NOT_MEASURED = "not measured"
 
 
 def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
@@ -127,14 +130,14 @@ def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str
     rules = [
         {
             "name": rule.name,
-            "value": signals[rule.signal],
+            "value": NOT_MEASURED if rule.unmeasured(decision["language"], signals) else signals[rule.signal],
             "comparison": rule.comparison,
             "threshold": rule.threshold,
             "origin": rule.origin,
             "applies": rule.applies(decision["language"]),
-            "fired": rule.applies(decision["language"]) and rule.fires(signals[rule.signal]),
+            "fired": rule.drops(decision["language"], signals),
         }
-        for rule in with_thresholds(decisions.manifest.config.get("rules", {}))
+        for rule in rules_of(decisions)
     ]
     twins = []
     if decision["near_group"]:
@@ -147,7 +150,9 @@ def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str
         "kind": file["kind"],
         "revision": file["revision"],
         "added_at": file["added_at"],
-        "signals": signals,
+        "signals": {
+            name: value for name, value in signals.items() if value is not None or not name.startswith("oc_")
+        },
         "rules": rules,
         "twins": twins,
         "license": {

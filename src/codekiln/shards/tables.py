@@ -82,10 +82,21 @@ SKIPPED = _schema(
     [("repo", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("size", pa.int64())],
 )
 
+# What OpenCoder's rules ask for: shares of characters, words or lines of code, or per line of code.
+_OPENCODER_SHARES = """
+    oc_replacement_fraction oc_alphabetic_fraction oc_digit_fraction oc_blank_fraction oc_comment_fraction oc_hex_fraction
+    oc_string_fraction oc_long_word_fraction oc_prompt_lines oc_assert_lines oc_long_string_lines oc_duplicate_lines
+    oc_mean_word_length oc_unique_word_fraction oc_top_2gram_fraction oc_top_3gram_fraction oc_top_4gram_fraction
+    oc_duplicate_5gram_fraction oc_duplicate_6gram_fraction oc_duplicate_7gram_fraction oc_duplicate_8gram_fraction
+    oc_duplicate_9gram_fraction oc_duplicate_10gram_fraction oc_functions oc_no_logic oc_print_lines oc_import_lines
+    oc_pass_lines oc_return_functions oc_directive_lines
+"""
+
 # Measured numbers of one file; thresholds live in the rule table and are applied later (report section 2.1).
+# `parse_errors` is null where nothing was parsed, the columns `oc_…` where OpenCoder's rules are not in force.
 SIGNALS = _schema(
     "signals",
-    1,
+    2,
     [
         ("id", pa.string()),
         ("content_hash", pa.string()),
@@ -102,6 +113,10 @@ SIGNALS = _schema(
         ("xml_declaration", pa.bool_()),
         ("generated", pa.bool_()),
         ("control_tokens", pa.int64()),
+        ("parse_errors", pa.float64()),
+        *((name, pa.float64()) for name in _OPENCODER_SHARES.split()),
+        *((name, pa.int64()) for name in ("oc_words", "oc_mains")),
+        *((name, pa.bool_()) for name in ("oc_generated", "oc_no_variable", "oc_go_test")),
     ],
 )
 

@@ -21,7 +21,7 @@ from codekiln.shards.attempts import DIED
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import EVENTS, FILES, SKIPPED
 
-VERSION = 4
+VERSION = 5
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
