@@ -81,9 +81,9 @@ _VERBS = "load store parse merge split count fetch index order token value group
 _WORDS = _VERBS.split()
 
 
-def sources(out: Path, *paths: Path, workers: int = 1, **settings: Any) -> Path:
+def sources(out: Path, *paths: Path, workers: int = 1, earlier: Path | None = None, **settings: Any) -> Path:
     config = SourceConfig(paths=tuple(str(path) for path in paths), **settings)
-    build_sources(out / "sources", config, seed=0, executor=LocalExecutor(workers))
+    build_sources(out / "sources", config, seed=0, executor=LocalExecutor(workers), earlier=earlier)
     return out / "sources"
 
 

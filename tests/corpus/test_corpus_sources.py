@@ -181,8 +181,10 @@ def test_names_are_short_unique_and_never_a_machine_path(tmp_path):
     one = repository(tmp_path / "p" / "demo", {"a.py": HELLO})
     two = repository(tmp_path / "q" / "demo", {"a.py": HELLO})
     git(two, "remote", "add", "origin", "https://example.org/group/demo.git")
-    out = sources(tmp_path, one, two)
-    assert [row["repo"] for row in Dataset.open(out / "files").rows()] == ["demo", "demo-2"]
+    copy = repository(tmp_path / "copy", {"a.py": HELLO})
+    git(copy, "remote", "add", "origin", str(one))
+    out = sources(tmp_path, one, two, copy)
+    assert sorted(row["repo"] for row in Dataset.open(out / "files").rows()) == ["copy", "demo", "demo-2"]
     for dataset in ("files", "skipped"):
         assert str(tmp_path) not in str(list(Dataset.open(out / dataset).rows()))
         assert str(tmp_path) not in (out / dataset / "manifest.json").read_text()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 
 import pytest
 from corpus_kit import reasons, repository, rows, sources, write
 from pydantic import ValidationError
 
+from codekiln.corpus import licenses
 from codekiln.corpus.config import SourceConfig
+from codekiln.corpus.sources import pieces, reading, stage
 from codekiln.corpus.sources.listing import list_sources, nothing_found
 from codekiln.errors import UserError
+from codekiln.pipeline.runner import folder_files
 
 HELLO = "print('hello')\n"
 
@@ -123,3 +128,52 @@ def test_odd_file_names_in_git(tmp_path):
         out = sources(tmp_path / str(len(settings)), repo, **settings)
         assert set(rows(out / "files")) == {"ünï.py"}
         assert set(reasons(out / "skipped")) == {"bad\\xff.py", "new\\x0aline.py"}
+
+
+def test_a_file_that_breaks_a_parser_costs_that_file(tmp_path, monkeypatch):
+    whole = licenses.of_file
+
+    def breaks(path, data, folders):
+        if b"poison" in data:
+            raise RecursionError("maximum recursion depth exceeded")
+        return whole(path, data, folders)
+
+    monkeypatch.setattr(licenses, "of_file", breaks)
+    folder = write(tmp_path / "f", {"a.py": HELLO, "b.py": "print('poison')\n", "c.py": HELLO})
+    out = sources(tmp_path, folder)
+    assert set(rows(out / "files")) == {"a.py", "c.py"}
+    assert reasons(out / "skipped") == {"b.py": "cannot be read (maximum recursion depth exceeded)"}
+
+
+def test_a_file_that_kills_its_worker_costs_that_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "make_files", dies_on_poison)
+    monkeypatch.setattr(stage, "BATCH_BYTES", 3000)
+    files = {f"{name}.py": HELLO * (1 + 30 * (name == "big")) for name in ("a", "big", "c", "d")}
+    folder = write(tmp_path / "f", files | {"b.py": "print('poison')\n"})
+    out = sources(tmp_path, folder, workers=2)
+    assert set(rows(out / "files")) == set(files)
+    assert reasons(out / "skipped") == {"b.py": "a worker process died on it"}
+    # A later build tries the file again, with what stood beside it; here it dies again, and the bytes are the same.
+    time.sleep(0.03)
+    again = sources(tmp_path / "again", folder, workers=2, earlier=out)
+    assert folder_files(again) == folder_files(out)
+    monkeypatch.undo()
+    monkeypatch.setattr(stage, "BATCH_BYTES", 3000)
+    mended = sources(tmp_path / "mended", folder, workers=2, earlier=again)
+    assert set(rows(mended / "files")) == {*files, "b.py"}
+    assert reasons(mended / "skipped") == {}
+
+
+def dies_on_poison(records, seen_ns, shard):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "judge", deadly_judge)
+        return _original_make_files(records, seen_ns, shard)
+
+
+_original_judge, _original_make_files = reading.judge, pieces.make_files
+
+
+def deadly_judge(path, data, max_file_bytes):
+    if isinstance(data, bytes) and b"poison" in data:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _original_judge(path, data, max_file_bytes)

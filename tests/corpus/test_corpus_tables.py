@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from corpus_kit import corpus, program, reasons, rows, sources
 
-from codekiln.corpus.sources import tabular
+from codekiln.corpus.sources import table_layout, tabular
+from codekiln.corpus.sources.table_files import TableFile
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 
@@ -125,8 +126,8 @@ def test_every_record_is_read_once_whatever_the_slices(
     path = (
         parquet(tmp_path / "x.parquet", STACK1) if kind == "parquet" else lines(tmp_path / "x.jsonl", STACK1)
     )
-    monkeypatch.setattr(tabular, "SLICE_BYTES", size)
-    layout = tabular.find(path, {})
+    monkeypatch.setattr(table_layout, "SLICE_BYTES", size)
+    layout = table_layout.find(TableFile(str(path)), {})
     assert (len(layout.slices) > 1) == (size < 10**9)
     found = [record for part in layout.slices for record in tabular.records(part)]
     assert [record.row for record in found] == list(range(30))
@@ -144,7 +145,7 @@ def test_copies_in_a_table_are_files_of_their_own(tmp_path: Path) -> None:
 
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = parquet(tmp_path / "x.parquet", STACK1, group=3)
-    monkeypatch.setattr(tabular, "SLICE_BYTES", 4_000)
+    monkeypatch.setattr(table_layout, "SLICE_BYTES", 4_000)
     hashes = {
         Dataset.open(sources(tmp_path / str(n), table, workers=n) / "files").content_hash for n in (1, 2)
     }

@@ -217,6 +217,7 @@ def test_nearest_licence_wins_and_metadata_comes_second():
             "dual/LICENSE-MIT": kit.MIT,
             "dual/LICENSE-APACHE": "Apache License Version 2.0, January 2004",
             "closed/LICENSE": "All rights reserved.",
+            "script/license-path": "#!/bin/sh\nlicensee $1\n",
             "broken/package.json": "{",
             "broken/Cargo.toml": "[package",
         }
@@ -229,6 +230,7 @@ def test_nearest_licence_wins_and_metadata_comes_second():
     assert of("a.py") == of("lib/x/a.py") == of("broken/a.js") == expected
     assert of("sub/deep/a.js") == (("ISC",), "permissive", "sub/package.json: ISC (metadata)")
     assert of("dual/a.rs")[:2] == (("Apache-2.0", "MIT"), "permissive")
+    assert of("script/a.sh") == of("a.py")
     assert of("closed/a.py") == ((), "non_permissive", "closed/LICENSE (text not recognised)")
     assert licenses.of_path("a.py", {}) == licenses.NO_LICENSE
 

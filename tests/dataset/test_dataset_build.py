@@ -125,7 +125,9 @@ def test_rows_hold_the_budget_and_whole_documents(
 class Dying(LocalExecutor):
     """Ends the run after some tasks, as a kill would: shards that stand stay in the partial folder."""
 
-    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any], *, apart: bool = False
+    ) -> Iterator[tuple[int, Any]]:
         for position, result in super().run(function, tasks):
             self.left[0] -= 1  # type: ignore[attr-defined]
             if self.left[0] < 0:  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from codekiln.downloads import cachefolder
 from codekiln.errors import CodekilnError, RunError, UserError
 from codekiln.modeling import cache
 from codekiln.modeling.catalogue import CATALOGUE, find
@@ -48,7 +49,7 @@ def put_into_cache(source: Path) -> Path:
     def fill(target: Path) -> None:
         shutil.copytree(source, target, dirs_exist_ok=True)
 
-    with cache.locked(NAME):
+    with cachefolder.locked(NAME):
         cache.prepare(folder, {"name": NAME, "source": "mirror", "revision": None}, fill)
     return folder
 
@@ -217,7 +218,7 @@ def test_a_failed_preparation_leaves_no_folder(own_places: Path) -> None:
         (target / "half").write_bytes(b"x")
         raise UserError("no")
 
-    with cache.locked("broken"), pytest.raises(UserError):
+    with cachefolder.locked("broken"), pytest.raises(UserError):
         cache.prepare(folder, {}, fail)
     assert list(folder.parent.iterdir()) == []
 
@@ -225,8 +226,8 @@ def test_a_failed_preparation_leaves_no_folder(own_places: Path) -> None:
 def test_two_processes_prepare_one_after_the_other(own_places: Path) -> None:
     program = (
         "import sys, time\n"
-        "from codekiln.modeling import cache\n"
-        "with cache.locked('x'):\n"
+        "from codekiln.downloads import cachefolder\n"
+        "with cachefolder.locked('x'):\n"
         "    print(time.monotonic(), flush=True); time.sleep(0.4); print(time.monotonic(), flush=True)\n"
     )
     running = [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from codekiln.downloads import cachefolder
 from codekiln.errors import RunError
-from codekiln.modeling import cache
 from codekiln.modeling.catalogue import CATALOGUE, Mirror
 from codekiln.modeling.checkpoint_folder import check_checkpoint
 from codekiln.modeling.fetch import resolve
@@ -85,7 +85,7 @@ def test_a_model_comes_from_the_mirror_when_the_hub_cannot_be_reached(
     err = capsys.readouterr().err
     assert "cannot be had from the Hugging Face hub" in err
     assert "mirror" in err
-    assert not (cache.cache_root() / "downloads" / NAME).exists()
+    assert not (cachefolder.cache_root() / "downloads" / NAME).exists()
     again = resolve(NAME)
     assert (again.source, again.sha256) == ("cache", found.sha256)
 

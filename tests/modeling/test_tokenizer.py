@@ -75,6 +75,34 @@ def test_every_text_round_trips_without_control_tokens(tokenizer: Tokenizer, tex
     assert tokenizer.encode_batch([text, "x", text]) == [ids, tokenizer.encode("x"), ids]
 
 
+@pytest.fixture(scope="module")
+def faster(pico_checkpoint: Path) -> Tokenizer:
+    """A tokenizer that has seen enough text to change over to the faster encoder."""
+    pytest.importorskip("fastokens", reason="fastokens has no wheel for this platform")
+    own = Tokenizer(pico_checkpoint, json.loads((pico_checkpoint / "tokenizer.json").read_text("utf-8")))
+    assert own._faster is None
+    own.encode_batch(["x = 1\n" * 400_000, "a\u0301"])
+    assert own._faster is not None
+    return own
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(words, max_size=6).map("".join))
+def test_the_faster_encoder_gives_the_same_ids(tokenizer: Tokenizer, faster: Tokenizer, text: str) -> None:
+    assert faster.encode_batch([text, "", text]) == [tokenizer.encode(text), [], tokenizer.encode(text)]
+
+
+def test_the_faster_encoder_refuses_what_the_other_refuses_and_agrees_on_real_files(
+    tokenizer: Tokenizer, faster: Tokenizer
+) -> None:
+    texts = [path.read_text("utf-8") for path in sorted(Path(__file__).parent.glob("*.py"))]
+    assert faster.encode_batch(texts) == tokenizer.encode_batch(texts)
+    for odd in ("(" * 50_000, " " * 50_000, "ab\n  " * 10_000, "\r\n\t " * 10_000, "1" * 9_999):
+        assert faster.encode(odd) == tokenizer.encode(odd)
+    with pytest.raises(UserError, match="Unicode"):
+        faster.encode("a\ud800b")
+
+
 def test_decomposed_text_keeps_its_bytes_while_the_release_composes_it(
     pico_checkpoint: Path, tokenizer: Tokenizer
 ) -> None:

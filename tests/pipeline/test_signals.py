@@ -163,7 +163,7 @@ def test_a_pool_of_processes_ends_with_the_run(
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_ends_the_run_in_one_line(
+def test_a_worker_that_dies_costs_nothing(
     recipe: Path, wide: Path, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
@@ -176,9 +176,13 @@ def test_a_worker_that_dies_ends_the_run_in_one_line(
         assert time.monotonic() < limit, log.read_text()
         time.sleep(0.01)
     workers[0].kill()
-    assert process.wait(timeout=300) == 1
+    # Killed before it began a task, it may as well be a machine without memory: that ends the run, in one line.
+    code = process.wait(timeout=300)
     said = log.read_text()
-    assert said.splitlines()[-1].startswith("codekiln: error: a worker process died")
+    assert code == 0 or said.splitlines()[-1].startswith("codekiln: error: a worker process died")
+    assert "left out" not in said
     assert "Traceback" not in said
     codekiln(*arguments)
     assert not leftovers(folder)
+    codekiln(*arguments[:5], tmp_path / "whole", *arguments[6:])
+    assert hashes(folder) == hashes(tmp_path / "whole")

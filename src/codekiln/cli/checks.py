@@ -202,6 +202,7 @@ def _import_fault(module: str) -> str:
 
 def weights() -> Check:
     """Whether the quickstart's model is on this machine, and which others are."""
+    from codekiln.downloads import cachefolder
     from codekiln.modeling import cache
     from codekiln.modeling.catalogue import CATALOGUE
     from codekiln.recipe import load_recipe
@@ -219,7 +220,7 @@ def weights() -> Check:
     if wanted in found:
         return Check("weights", "ok", ", ".join(found), needed=True)
     shown = f"{wanted} is not on this machine" + (f" (here: {', '.join(found)})" if found else "")
-    variable = cache.offline()
+    variable = cachefolder.offline()
     if variable:
         advice = f"{variable} forbids fetching it: unset it, or put a checkpoint's path into model.name"
         return Check("weights", "missing", shown, advice, needed=True)
@@ -240,7 +241,7 @@ def _in_hub_cache(entry: Entry) -> bool:
 
 
 def cache_folder() -> Check:
-    from codekiln.modeling.cache import cache_root
+    from codekiln.downloads.cachefolder import cache_root
 
     return disk("cache", cache_root(), NEEDED_DISK // 3, LEAST_DISK // 2)
 

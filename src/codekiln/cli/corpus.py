@@ -52,13 +52,19 @@ def build(
     executor: str,
     as_json: bool,
 ) -> None:
-    """Read SOURCEs (git repositories, folders, files, archives), filter, deduplicate and split them.
+    """Read SOURCEs (repositories, folders, files, archives, packages, tables, GitHub events), filter, deduplicate, split.
+
+    Packages: pypi:NAME, pypi:NAME==VERSION, npm:NAME, npm:NAME@VERSION; their source archive is read, nothing is
+    installed. Tables (Parquet, JSON Lines): a path, or an address (https://, s3://, hf://datasets/…), also with *.
+    Versions that were chosen stand in DIR/sources.resolved.json, and count until it is deleted.
 
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
     DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
-    your own: --set corpus.licenses=any.
+    your own: --set corpus.licenses=any. The commits of a repository are read with --set sources.kinds=[files,commits];
+    issues and pull requests from GH Archive's files of events.
     """
     from codekiln.corpus.build import summarize
+    from codekiln.corpus.sources.places import is_local
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
     from codekiln.recipe import Given, load_recipe
@@ -67,12 +73,18 @@ def build(
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
     loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
     runner = choose(executor, workers)
-    with locked(folder, ["sources", "corpus"], sources=loaded.sources.paths):
-        bring(folder / "sources", sources_stage(loaded, runner))
+    with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
+        bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
     summary = summarize(folder / "sources", folder / "corpus")
     rows = [(name, counts["files"], counts["bytes"]) for name, counts in summary["funnel"].items()]
     lines = table(rows, ("", "files", "bytes"))
+    if len(summary["kinds"]) > 1:
+        kinds = [
+            (row["kind"], *(row[f"{stem}_files"] for stem in ("read", "kept", "train", "heldout")))
+            for row in summary["kinds"]
+        ]
+        lines += ["", *table(kinds, ("kind", "read", "kept", "for training", "held out"))]
     reasons = [*summary["skipped"], *summary["drops"]]
     if reasons:
         lines += [
@@ -129,6 +141,13 @@ def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
     rows = [(row["language"], *_now_then(row)) for row in found["languages"]]
     rows.append(("all", *_now_then(found["total"])))
     lines = table([(row["rule"], row["now"], row["then"]) for row in found["rules"]], ("rule", "now", "then"))
+    lines += [
+        f"{row['rule']} was measured of no file; build the corpus with corpus.parse=on"
+        if row["rule"] == "parse_errors"
+        else f"{row['rule']} is for none of these files"
+        for row in found["rules"]
+        if not row["measured"]
+    ]
     lines += ["", *table(rows, ("kept", "files now", "then", "bytes now", "then"))]
     for word in ("gained", "lost"):
         if found[word]["files"]:

@@ -18,7 +18,7 @@ from codekiln.cli.common import emit, json_option, table
 )
 @json_option
 def identify(paths: tuple[str, ...], max_file_bytes: int, as_json: bool) -> None:
-    """Tell the language, flags and licence of the files of each PATH (repository, folder, file or archive).
+    """Tell the language, flags and licence of the files of each PATH (repository, folder, file, archive, pypi:NAME).
 
     The language is one of the 92 of the Qwen2.5-Coder report. Flags: vendored, generated, minified, test,
     documentation. Ignored files are left out, vendored and generated ones are not.

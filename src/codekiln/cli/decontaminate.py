@@ -59,7 +59,7 @@ def decontaminate(
     from codekiln.corpus.decontamination.index import open_index
     from codekiln.corpus.decontamination.match import contaminated
     from codekiln.corpus.decontamination.prepare import prepare_index
-    from codekiln.modeling.cache import cache_root
+    from codekiln.downloads.cachefolder import cache_root
 
     rules = GramRules(
         notices=not notices, letters=letters, most_items=most_items, ignore=tuple(map(_text, ignore))

@@ -25,7 +25,7 @@ from codekiln.cli.common import (
     "sources",
     multiple=True,
     metavar="PATH",
-    help="Git repository, folder, file or archive to learn from; repeat for several. "
+    help="Git repository, folder, file, archive, package (pypi:NAME, npm:NAME) or table to learn from; repeat for several. "
     "Default: the recipe's, or else the standard library of this Python.",
 )
 @click.option("-o", "--output", metavar="DIR", help="Folder of the run.  [default: runs/NAME]")

@@ -20,23 +20,26 @@ from codekiln.corpus.decontamination.match import CONTAMINATION, contamination_c
 from codekiln.corpus.decontamination.prepare import prepare_index
 from codekiln.corpus.repositories import SIGNATURES, band_table_of, drop_repository_copies, signature_table
 from codekiln.corpus.rules import Rule, first_fired, with_thresholds
+from codekiln.corpus.shown import showing
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
+from codekiln.downloads.cachefolder import cache_root
 from codekiln.errors import UserError
-from codekiln.modeling.cache import cache_root
 from codekiln.progress import say
 from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import read_shard
-from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
+from codekiln.shards.tables import COMPOSED_KINDS, DECISIONS, FILES, SIGNALS
 
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 1, 2, 4
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 2, 2, 4
 
-LICENSE, CONTAMINATED = "license", "contaminated"
+LICENSE, CONTAMINATED, SHOWS_HELDOUT = "license", "contaminated", "shows_heldout"
 
-_META = ["id", "repo", "path", "language", "licenses", "license_type", "license_evidence", "added_at", "size"]
+_META = [
+    "id", "repo", "path", "kind", "language", "licenses", "license_type", "license_evidence", "added_at", "size",
+]  # fmt: skip
 
 
 def build_corpus(
@@ -61,13 +64,14 @@ def build_corpus(
             commit times.
         RunError: the disk is full, a shard is broken or a worker died; run again to go on.
     """
-    rules = with_thresholds(config.rules)
-    source = Dataset.open(sources / "files")
+    rules, source = with_thresholds(config.rules, config.rulesets), Dataset.open(sources / "files")
     inputs = {"files": source.content_hash}
     carried = carrying(source, folder, earlier, executor)
+    asked = config.model_dump(mode="json", include={"rulesets", "parse"})
     measured = carried(
-        Stage("signals", SIGNALS_VERSION, {}, inputs), SIGNALS, signals.measure_table, signals.counted
-    )
+        Stage("signals", SIGNALS_VERSION, asked, inputs), SIGNALS,
+        partial(signals.measure_table, rulesets=config.rulesets, parse=config.parse == "on"), signals.counted,
+    )  # fmt: skip
     files = _load(source, measured)
     if config.licenses == "permissive":
         _drop_unlicensed(files)
@@ -111,6 +115,8 @@ def build_corpus(
     try:
         _split(kept, files, source, config, seed)
         drop_leaks(kept, files, source, config.near_jaccard)
+        for number, found in showing(kept, source).items():
+            kept[number].reason, kept[number].detail, kept[number].split = SHOWS_HELDOUT, found, ""
     except UserError:  # too little is left: `explain` tells why
         _write_decisions(folder, stage("decisions"), shards)
         raise
@@ -179,6 +185,9 @@ def _split(kept: list[File], files: list[File], source: Dataset, config: CorpusC
     dropped = Counter(file.reason for file in files if file.reason)
     # The forms of a notebook are one file: what one of them shows, another must not be asked.
     places = list(dict.fromkeys((file.repo, file.path, file.added_at) for file in kept))
+    # Files are what a model is tested on; a corpus of conversations alone holds some of them out.
+    real = [(file.repo, file.path, file.added_at) for file in kept if file.kind not in COMPOSED_KINDS]
+    places = list(dict.fromkeys(real)) if len(real) > 1 else places
     shallow = source.manifest.config.get("shallow", [])
     heldout = choose([Item(*place) for place in places], config, seed, dropped=dropped, shallow=shallow)
     held = {places[number] for number in heldout}

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset, Executor, Stage, known_rows, map_rows, places_of
@@ -17,6 +18,8 @@ from codekiln.shards.store import hash_json
 
 #: A file's text and language follow from these and from how its source was read: `id` is a hash of its bytes and place.
 _SAME = ["id", "language"]
+#: Of these kinds they do not: what the files beside a notebook say of its data stands in its text.
+_OF_MORE = ["notebook script", "structured notebook"]
 
 
 class Carrying(Protocol):
@@ -68,7 +71,8 @@ def carrying(files: Dataset, folder: Path, earlier: Path | None, executor: Execu
 
 def _reading(source: Dataset) -> str:
     made = source.manifest
-    settings: dict[str, Any] = {name: value for name, value in made.config.items() if name != "shallow"}
+    named = ("shallow", "packages")  # what is so of some sources, and no setting
+    settings: dict[str, Any] = {name: value for name, value in made.config.items() if name not in named}
     return hash_json([made.stage, made.stage_version, made.schema_version, settings])
 
 
@@ -77,7 +81,11 @@ def _places(source: Dataset, earlier: Path | None) -> Places | None:
     if earlier is None or not (earlier / "decisions").exists():
         return None
     try:
-        have = Dataset.open(earlier / "decisions")
-        return np.empty(0, np.int64) if not len(source) else places_of(source.table(_SAME), have.table(_SAME))
+        have = Dataset.open(earlier / "decisions").table(_SAME)
+        if not len(source):
+            return np.empty(0, np.int64)
+        wanted = source.table([*_SAME, "kind"])
+        of_more = pc.is_in(wanted["kind"], value_set=pa.array(_OF_MORE, wanted["kind"].type))
+        return np.where(np.asarray(of_more), -1, places_of(wanted.select(_SAME), have))
     except CodekilnError:
         return None

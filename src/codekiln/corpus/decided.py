@@ -15,6 +15,7 @@ class File:
     id: str
     repo: str
     path: str
+    kind: str
     language: str
     licenses: list[str]
     license_type: str

@@ -8,10 +8,13 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from codekiln.corpus.rules import with_thresholds
+from codekiln.corpus.rules import rules_of
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 from codekiln.shards.store import MANIFEST
+
+#: The value of a rule whose signal was not measured, though the rule is for this language.
+NOT_MEASURED = "not measured"
 
 
 def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
@@ -21,11 +24,12 @@ def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
     those of an earlier build, and the answer then has `unfinished: True`.
 
     Args:
-        path: a stored path, `repo:path`, or the end of one that fits a single file; `./` is taken off.
+        path: a stored path, `repo:path`, or the end of one that fits a single file; `./` is taken off. A commit is
+            `commit/ID`, of which the first digits do, a conversation `issues/NUMBER` or `pull/NUMBER`.
 
     Returns:
         For a skipped path `{status: "skipped", repo, path, reason, size}`. Otherwise `status` ("train", "heldout",
-        "dropped", or "kept" when the build ended before its split), id, repo, path, language, size, revision, added_at, reason, detail, `signals`, `rules`
+        "dropped", or "kept" when the build ended before its split), id, repo, path, kind, language, size, revision, added_at, reason, detail, `signals`, `rules`
         (name, value, comparison, threshold, origin, applies, fired), `twins` (the other files of its near-copy
         group, the kept one marked), `repository_twins` (the repositories that are near copies of its own) and `license` (licenses, type, evidence).
 
@@ -93,11 +97,20 @@ def _match(rows: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
     for fits in (
         lambda row: path in (row["path"], f"{row['repo']}:{row['path']}"),
         lambda row: row["path"].endswith("/" + path) or path.endswith(f"/{row['repo']}/{row['path']}"),
+        lambda row: (
+            path.rpartition(":")[0] in ("", row["repo"]) and _begins(row["path"], path.rpartition(":")[2])
+        ),
     ):
         found = [row for row in rows if fits(row)]
         if found:
             return found
     return []
+
+
+def _begins(path: str, wanted: str) -> bool:
+    """Whether a path is that of the commit whose id begins with the wanted digits."""
+    digits = wanted.removeprefix("commit/")
+    return len(digits) >= 7 and path.startswith("commit/" + digits)
 
 
 def _row(dataset: Dataset, identity: str, columns: list[str] | None = None) -> dict[str, Any]:
@@ -110,21 +123,21 @@ def _row(dataset: Dataset, identity: str, columns: list[str] | None = None) -> d
 
 def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str) -> dict[str, Any]:
     decision = _row(decisions, identity)
-    columns = ["id", "revision", "added_at", "licenses", "license_type", "license_evidence"]
+    columns = ["id", "kind", "revision", "added_at", "licenses", "license_type", "license_evidence"]
     file = _row(Dataset.open(sources / "files"), identity, columns)
     signals = _row(Dataset.open(corpus / "signals"), identity)
     signals.pop("id")
     rules = [
         {
             "name": rule.name,
-            "value": signals[rule.signal],
+            "value": NOT_MEASURED if rule.unmeasured(decision["language"], signals) else signals[rule.signal],
             "comparison": rule.comparison,
             "threshold": rule.threshold,
             "origin": rule.origin,
             "applies": rule.applies(decision["language"]),
-            "fired": rule.applies(decision["language"]) and rule.fires(signals[rule.signal]),
+            "fired": rule.drops(decision["language"], signals),
         }
-        for rule in with_thresholds(decisions.manifest.config.get("rules", {}))
+        for rule in rules_of(decisions)
     ]
     twins = []
     if decision["near_group"]:
@@ -139,9 +152,12 @@ def _explain_file(sources: Path, corpus: Path, decisions: Dataset, identity: str
     return {
         "status": decision["split"] or ("kept" if decision["kept"] else "dropped"),
         **{key: decision[key] for key in ("id", "repo", "path", "language", "size", "reason", "detail")},
+        "kind": file["kind"],
         "revision": file["revision"],
         "added_at": file["added_at"],
-        "signals": signals,
+        "signals": {
+            name: value for name, value in signals.items() if value is not None or not name.startswith("oc_")
+        },
         "rules": rules,
         "twins": twins,
         "repository_twins": [

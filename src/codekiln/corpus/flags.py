@@ -9,23 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from codekiln.corpus import flag_patterns as patterns
 from codekiln.corpus import signals
 from codekiln.corpus.sources import names
 
 FLAGS = ("vendored", "generated", "minified", "test", "documentation")
 
-#: Libraries that are commonly copied into a web project as single files.
-_VENDORED = re.compile(
-    r"""^(?: jquery (?:[.-](?:ui|migrate|form|validate|cookie|easing|\d+))* | bootstrap (?:[.-]\w+)? | angular (?:-\w+)*
-          | (?:mootools|prototype|dojo|ext|yui|tiny_?mce|ckeditor|raphael|backbone|underscore|lodash|modernizr|knockout
-             |ember|react|react-dom|vue|d3|moment|handlebars|mustache|require|less|html5shiv|respond|normalize
-             |font-?awesome|reset|select2|codemirror|highlight|mathjax|leaflet|three)
-             (?:[.-](?:v?\d+|core|full|all|dev|src|common|global|prod|production|development))*
-        ) (?:[.-]min)? \.(?:js|css)$
-      | ^(?:gradlew|mvnw)(?:\.(?:bat|cmd))?$ | ^(?:ltmain\.sh|install-sh|config\.(?:guess|sub)|depcomp|missing|compile)$
-      | ^waf$ | ^catch(?:_amalgamated)?\.[hc]pp$ | ^sqlite3\.[ch]$ | ^stb_\w+\.h$""",
-    re.VERBOSE,
-)
 _TEST_FOLDERS = """
     test tests testing testsuite testsuites __tests__ __test__ __mocks__ spec specs unittest unittests testdata
     test-data test_data testcases fixtures e2e integration-tests integration_tests
@@ -52,6 +41,8 @@ _DOCUMENTATION_NAME = re.compile(
 _PROSE = frozenset(["markdown", "restructuredtext"])
 #: Characters a line on average above which a script or style sheet is minified, as linguist has it.
 _MINIFIED_MEAN = 110
+#: Characters in which a generator says so.
+_FIRST = 1_000
 
 
 def flags_of(
@@ -65,12 +56,28 @@ def flags_of(
     """
     folders, _, name = path.rpartition("/")
     lower, inside = name.lower(), set(folders.lower().split("/"))
-    vendored = names.vendored_folder(path, is_package) is not None or _VENDORED.match(lower)
+    below = "/" + path.lower()
+    vendored = (
+        names.vendored_folder(path, is_package) is not None
+        or patterns.VENDORED_NAME.match(lower)
+        or patterns.VENDORED_FOLDER.search(below)
+    )
     minified = names.is_minified_name(path) or (
         language in ("javascript", "css") and len(text) > _MINIFIED_MEAN * (text.count("\n") + 1)
     )
-    generated = (names.is_generated_name(path) and not minified) or signals.is_generated(text)
+    generated = (
+        (names.is_generated_name(path) and not minified)
+        or patterns.GENERATED_PATH.search(below)
+        or signals.is_generated(text)
+        or patterns.GENERATED_TEXT.search(text, 0, _FIRST)
+    )
     test = inside & _TESTS or _TEST_NAME.match(lower) or _TEST_CLASS.search(name)
-    documentation = inside & _DOCUMENTATION or _DOCUMENTATION_NAME.match(lower) or language in _PROSE
+    documentation = (
+        inside & _DOCUMENTATION
+        or _DOCUMENTATION_NAME.match(lower)
+        or (patterns.DOCUMENTATION_NAME.match(lower) and not patterns.SOURCE_NAME.search(lower))
+        or patterns.DOCUMENTATION_FOLDER.search(below)
+        or language in _PROSE
+    )
     found = zip(FLAGS, (vendored, generated, minified, test, documentation))
     return [flag for flag, given in found if given]

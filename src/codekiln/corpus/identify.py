@@ -33,18 +33,23 @@ class Identity:
 
 
 def identify(paths: Sequence[str], max_file_bytes: int = 1_048_576) -> Iterator[Identity]:
-    """The files of repositories, folders and archives, and single files, sorted by path within each.
+    """The files of repositories, folders, archives and packages, and single files, sorted by path within each.
 
     Vendored and generated files are included; what git or a .gitignore ignores is not. A path reads as it was
-    given: `src/a.py` for a file of the folder `src`, `x.zip/a.py` for a member of an archive. Files that cannot be
-    read have the reason in place of a language; of those above `max_file_bytes` bytes only the name counts.
+    given: `src/a.py` for a file of the folder `src`, `x.zip/a.py` for a member of an archive, `pypi:x==1.0/a.py` for
+    one of a package. Files that cannot be read have the reason in place of a language; of those above
+    `max_file_bytes` bytes only the name counts.
 
     Raises:
         UserError: a path does not exist, cannot be read or is a corrupt archive.
+        RunError: a package cannot be fetched.
     """
     listings = from_paths(SourceConfig(paths=tuple(paths), max_file_bytes=max_file_bytes), vendored=True)
     given = {os.path.realpath(os.path.expanduser(path)): path.rstrip("/") or path for path in paths}
     for listing in listings:
+        if package := listing.source.package:
+            mark = "==" if package.registry == "pypi" else "@"
+            given[listing.source.root] = f"{package.registry}:{package.name}{mark}{package.version}"
         yield from _of_listing(listing, given, max_file_bytes)
 
 

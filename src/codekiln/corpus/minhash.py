@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from codekiln.shards.tables import COMPOSED_KINDS
+
 Hashes = npt.NDArray[np.uint64]
 Signature = npt.NDArray[np.uint32]
 
@@ -124,13 +126,24 @@ def jaccard(first: Hashes, second: Hashes) -> float:
     return common / union if union else 0.0
 
 
+_SALTS = dict(zip(sorted(COMPOSED_KINDS), _random(len(COMPOSED_KINDS), 6)))
+
+
+def salted(own: Hashes, kind: str) -> Hashes:
+    """Band hashes of a row of a kind.
+
+    A commit shows a file and is no copy of it: rows of another kind than a file meet only their own kind.
+    """
+    return own ^ _SALTS[kind] if kind in _SALTS else own
+
+
 def band_table(files: pa.Table) -> pa.Table:
-    """Band hashes of a table of `files`, row for row."""
+    """Band hashes of a table of `files`, row for row, `salted` by their kinds."""
     ids, rows = [], []
-    for batch in files.select(["id", "content"]).to_batches():
-        for identity, content in zip(*(column.to_pylist() for column in batch.columns)):
+    for batch in files.select(["id", "content", "kind"]).to_batches():
+        for identity, content, kind in zip(*(column.to_pylist() for column in batch.columns)):
             ids.append(identity)
-            rows.append(bands(shingles(content.encode())))
+            rows.append(salted(bands(shingles(content.encode())), kind))
     return pa.table({"id": ids, "bands": pa.array(rows, pa.list_(pa.uint64()))}, schema=BAND_HASHES)
 
 

@@ -1,7 +1,7 @@
 """Near copies among repositories: forks, mirrors and copies are compared as wholes, and one of each group is kept.
 
 The files of a repository that the rules have left count as one sample (DeepSeek-Coder, report section 2.1, so that a
-repository stays whole or goes). Its set of word 5-grams is the union of its files', so that neither the order of files
+repository stays whole or goes). Its commits and conversations do not count, and go with it. Its set of word 5-grams is the union of its files', so that neither the order of files
 nor where one is cut in two matters; its MinHash values are the least of its files'.
 """
 
@@ -20,6 +20,7 @@ from codekiln.corpus.decided import File
 from codekiln.corpus.minhash import Hashes
 from codekiln.corpus.neardup import near_groups
 from codekiln.shards import Dataset
+from codekiln.shards.tables import COMPOSED_KINDS
 
 REPOSITORY = "repository_duplicate"
 
@@ -27,9 +28,13 @@ REPOSITORY = "repository_duplicate"
 #: 5-grams (about 0.8 MB of source), with a standard error of 0.002 and less beyond.
 SKETCH = 65_536
 
-#: MinHash values of one file, uint32; empty for a file of fewer than five words.
+#: MinHash values of one row of `files`, uint32; empty for a text of fewer than five words.
 SIGNATURES = pa.schema(
-    [pa.field("id", pa.string()), pa.field("signature", pa.list_(pa.uint32()))],
+    [
+        pa.field("id", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("signature", pa.list_(pa.uint32())),
+    ],
     metadata={"codekiln.schema": "signatures", "codekiln.version": "1"},
 )
 
@@ -76,7 +81,7 @@ def drop_repository_copies(
     """
     names: dict[str, list[int]] = {}
     for number, file in enumerate(files):
-        if not file.reason:
+        if not file.reason and file.kind not in COMPOSED_KINDS:
             names.setdefault(file.repo, []).append(number)
     everything = [_Repository(name, [files[n] for n in numbers]) for name, numbers in sorted(names.items())]
     values = _signatures(files, signed)
@@ -89,6 +94,7 @@ def drop_repository_copies(
 
     groups = near_groups(bands, sketches_of, threshold, sketch_jaccard)
     group_of: dict[str, str] = {}
+    details: dict[str, str] = {}
     for group in groups:
         first = min(group, key=lambda number: everything[number].preference(keep))
         kept = everything[first]
@@ -98,14 +104,14 @@ def drop_repository_copies(
             if number == first:
                 continue
             score = sketch_jaccard(sketches[first], sketches[number])
-            detail = (
+            details[copy.name] = (
                 f"repository {copy.name} is a near copy of {kept.name} (Jaccard of all word 5-grams {score:.2f}, "
                 f"threshold {threshold:g}, group of {len(group)}), which has "
                 f"{kept.bytes:,} bytes to {copy.bytes:,}" + _dates(kept, copy)
             )
-            for file in copy.files:
-                file.reason, file.detail = REPOSITORY, detail
     for file in files:
+        if not file.reason and file.repo in details:
+            file.reason, file.detail = REPOSITORY, details[file.repo]
         file.repository_group = group_of.get(file.repo, "")
 
 
@@ -125,7 +131,7 @@ def _signatures(files: list[File], signed: Dataset) -> dict[str, minhash.Signatu
         rows = lists(table.column("signature"))
         of: dict[str, list[minhash.Signature]] = {}
         for file, row in zip(files[start : start + len(rows)], rows):
-            if not file.reason and len(row):
+            if not file.reason and file.kind not in COMPOSED_KINDS and len(row):
                 of.setdefault(file.repo, []).append(row)
         for name, some in of.items():
             before = [found[name]] if name in found else []
@@ -162,17 +168,21 @@ def sketch_jaccard(first: Hashes, second: Hashes) -> float:
 
 def signature_table(files: pa.Table) -> pa.Table:
     """MinHash values of a table of `files`, row for row."""
-    ids, rows = [], []
-    for batch in files.select(["id", "content"]).to_batches():
-        for identity, content in zip(*(column.to_pylist() for column in batch.columns)):
+    rows = []
+    for batch in files.select(["content"]).to_batches():
+        for content in batch.column(0).to_pylist():
             grams = minhash.shingles(content.encode())
-            ids.append(identity)
             rows.append(minhash.signature(grams) if len(grams) else np.empty(0, np.uint32))
-    return pa.table({"id": ids, "signature": pa.array(rows, pa.list_(pa.uint32()))}, schema=SIGNATURES)
+    signatures = pa.array(rows, pa.list_(pa.uint32()))
+    return files.select(["id", "kind"]).append_column("signature", signatures).cast(SIGNATURES)
 
 
 def band_table_of(signed: pa.Table) -> pa.Table:
     """Band hashes of a table of `SIGNATURES`, row for row: what `minhash.band_table` gives for the files."""
-    rows = [minhash.bands_of(row) for row in lists(signed.column("signature"))]
+    kinds = signed.column("kind").to_pylist()
+    rows = [
+        minhash.salted(minhash.bands_of(row), kind)
+        for row, kind in zip(lists(signed.column("signature")), kinds, strict=True)
+    ]
     bands = pa.array(rows, pa.list_(pa.uint64()))
     return pa.table({"id": signed.column("id"), "bands": bands}, schema=minhash.BAND_HASHES)

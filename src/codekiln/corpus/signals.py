@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from codekiln.corpus import opencoder
+from codekiln.corpus.parsing import Parser
 from codekiln.formats import CONTROL_IDS
-from codekiln.shards.tables import SIGNALS
+from codekiln.shards.tables import COMPOSED_KINDS, SIGNALS
 
 _LETTERS = bytes(byte < 128 and chr(byte).isalpha() for byte in range(256))
 _ALPHANUMERIC = bytes(byte < 128 and chr(byte).isalnum() for byte in range(256))
@@ -51,11 +55,14 @@ _UNICODE = re.compile(rb"(?:\\u[0-9a-fA-F]{4}){8,}")
 _LETTERED = re.compile(rb"[a-fA-FxX]")
 
 
-def measure(path: str, language: str, data: bytes, text: str) -> dict[str, Any]:
-    """All signals of one file but its id.
+def measure(
+    path: str, language: str, data: bytes, text: str, rulesets: Collection[str] = ("starcoder2",)
+) -> dict[str, Any]:
+    """All signals of one file but its id and its parse errors.
 
     Lengths are in characters of the decoded text; a line ends at a newline, and a carriage return before it
-    belongs to the line end. Fractions are of all characters; visible text is measured for HTML alone (else null).
+    belongs to the line end. Fractions are of all characters; visible text is measured for HTML alone (else null),
+    what only OpenCoder's rules ask for where `rulesets` has them.
     """
     characters = len(text)
     lengths = _line_lengths(data, text)
@@ -63,7 +70,7 @@ def measure(path: str, language: str, data: bytes, text: str) -> dict[str, Any]:
     letters, alphanumeric = _alphabet(data, text)
     matched, longest = _encoded(data)
     visible = len(visible_text(text)) if language == "html" else None
-    return {
+    measured = {
         "content_hash": hashlib.blake2b(data, digest_size=16).hexdigest(),
         "lines": lines,
         "characters": characters,
@@ -79,6 +86,9 @@ def measure(path: str, language: str, data: bytes, text: str) -> dict[str, Any]:
         "generated": is_generated(text),
         "control_tokens": len(_CONTROL_TOKENS.findall(text)) if "<|" in text else 0,
     }
+    if "opencoder" in rulesets:
+        measured |= opencoder.measure(path, language, data, text, letters)
+    return measured
 
 
 def _line_lengths(data: bytes, text: str) -> npt.NDArray[np.int64]:
@@ -172,12 +182,24 @@ _HIDDEN = re.compile(r"<!--|<(script|style|template|noscript|svg)\b")
 _TAG = re.compile(r"<[^<>]*>|&(?:nbsp|#160);")
 
 
-def measure_table(files: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-    """Signals of a table of `files`, row for row; counts the control tokens seen."""
+def measure_table(
+    files: pa.Table, rulesets: Collection[str] = ("starcoder2",), parse: bool = False
+) -> tuple[pa.Table, dict[str, int]]:
+    """Signals of a table of `files`, row for row; counts the control tokens seen.
+
+    What `rulesets` do not ask for, and parse errors unless `parse`, are null. Of a commit or a conversation nobody asks
+    whether it says that it is generated or begins with a declaration of XML.
+    """
     rows = []
-    for batch in files.select(["id", "path", "language", "content"]).to_batches():
-        for identity, path, language, content in zip(*(column.to_pylist() for column in batch.columns)):
-            rows.append({"id": identity} | measure(path, language, content.encode(), content))
+    columns = files.select(["id", "path", "language", "content", "kind"])
+    with closing(Parser()) as parser:
+        for batch in columns.to_batches():
+            for identity, path, language, content, kind in zip(*(one.to_pylist() for one in batch.columns)):
+                data = content.encode()
+                row = {"id": identity} | measure(path, language, data, content, rulesets)
+                if kind in COMPOSED_KINDS:
+                    row |= {"generated": None, "xml_declaration": None}
+                rows.append(row | {"parse_errors": parser.errors(language, path, data)} if parse else row)
     table = pa.Table.from_pylist(rows, schema=SIGNALS)
     return table, counted(table)
 

@@ -42,7 +42,8 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
     Returns:
         `funnel`: candidates, skipped, read, dropped, kept, train, heldout (files and bytes each); `skipped` and
         `drops`: by reason, with up to three example paths; `languages`: files and bytes read, kept, train and
-        held out; `licenses`: of the training files, with the evidence; `provenance`: one row a training file
+        held out; `kinds`: rows and bytes read, kept, train and held out of files, notebooks, commits, conversations;
+        `licenses`: of the training files, with the evidence; `provenance`: one row a training file
         (repo, path, revision, licenses, license_type, evidence, bytes); `control_tokens`: literal control tokens
         seen in source text; `redactions`: replaced places by rule. A vendored folder counts as one skipped path.
     """
@@ -51,19 +52,21 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
     for row in Dataset.open(sources / "skipped").rows():
         skipped.add((row["reason"],), row["size"] or 0, f"{row['repo']}:{row['path']}")
     languages: dict[str, dict[str, Any]] = {}
-    for row in Dataset.open(corpus / "decisions").rows():
-        line = languages.setdefault(
-            row["language"],
-            {
-                name: 0
-                for stem in ("read", "kept", "train", "heldout")
-                for name in (f"{stem}_files", f"{stem}_bytes")
-            },
-        )
-        stems = ["read"] + (["kept", row["split"]] if row["kept"] else [])
-        for stem in stems:
-            line[f"{stem}_files"] += 1
-            line[f"{stem}_bytes"] += row["size"]
+    kinds: dict[str, dict[str, Any]] = {}
+    form = Dataset.open(sources / "files").rows(["kind"])  # row for row as the decisions are
+    for row, read_row in zip(Dataset.open(corpus / "decisions").rows(), form):
+        for table, key in ((languages, row["language"]), (kinds, read_row["kind"])):
+            line = table.setdefault(
+                key,
+                {
+                    name: 0
+                    for stem in ("read", "kept", "train", "heldout")
+                    for name in (f"{stem}_files", f"{stem}_bytes")
+                },
+            )
+            for stem in ["read"] + (["kept", row["split"]] if row["kept"] else []):
+                line[f"{stem}_files"] += 1
+                line[f"{stem}_bytes"] += row["size"]
         if row["kept"]:
             splits[row["split"]].add((row["split"],), row["size"], "")
         else:
@@ -93,6 +96,10 @@ def summarize(sources: Path, corpus: Path) -> dict[str, Any]:
         "languages": [
             {"language": name} | line
             for name, line in sorted(languages.items(), key=lambda item: (-item[1]["read_bytes"], item[0]))
+        ],
+        "kinds": [
+            {"kind": name} | line
+            for name, line in sorted(kinds.items(), key=lambda item: (-item[1]["read_bytes"], item[0]))
         ],
         "licenses": licenses.table("license", "license_type", "evidence"),
         "provenance": provenance,

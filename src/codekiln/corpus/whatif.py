@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.corpus.build import CONTAMINATED, LICENSE
-from codekiln.corpus.rules import Rule, with_thresholds
+from codekiln.corpus.build import CONTAMINATED, LICENSE, SHOWS_HELDOUT
+from codekiln.corpus.rules import Rule, rules_of
 from codekiln.errors import RunError
 from codekiln.shards import Dataset
 
@@ -32,7 +32,7 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
         changes: thresholds by the rule's name.
 
     Returns:
-        `rules`: name, threshold now and then; `languages`: files and bytes kept now and then, most bytes first;
+        `rules`: name, threshold now and then, and how many of the files that the rule is for were measured; `languages`: files and bytes kept now and then, most bytes first;
         `total`: the same over all; `gained` and `lost`: files, with up to three examples each.
 
     Raises:
@@ -47,11 +47,10 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
         raise RunError(
             f"{corpus}: signals and decisions do not belong together; run `codekiln corpus build` again"
         )
-    base = dict(decisions.manifest.config["rules"])
-    before, after = with_thresholds(base), with_thresholds({**base, **changes})
+    before, after = rules_of(decisions), rules_of(decisions, changes)
     kept = np.asarray(fates["kept"].combine_chunks().to_numpy(zero_copy_only=False), bool)
     # Which of some copies is kept was decided by more than the rules: what is kept now stays first.
-    others = {LICENSE, CONTAMINATED}  # no rule of the table
+    others = {LICENSE, CONTAMINATED, SHOWS_HELDOUT}  # no rule of the table
     eligible = np.array([reason not in others for reason in fates["reason"].to_pylist()], bool)
     # A repository that is a near copy of another stays out, whatever its files would pass.
     groups = zip(fates["repo"].to_pylist(), fates["repository_group"].to_pylist())
@@ -61,7 +60,12 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
     places = [f"{repo}:{path}" for repo, path in zip(fates["repo"].to_pylist(), fates["path"].to_pylist())]
     return {
         "rules": [
-            {"rule": new.name, "now": old.threshold, "then": new.threshold}
+            {
+                "rule": new.name,
+                "now": old.threshold,
+                "then": new.threshold,
+                "measured": int((_applies(new, fates) & ~np.isnan(_values(new, measured))).sum()),
+            }
             for old, new in zip(before, after)
             if new.name in changes
         ],
@@ -73,17 +77,27 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _dropped(rules: tuple[Rule, ...], fates: pa.Table, measured: pa.Table) -> Mask:
-    languages = fates["language"].combine_chunks().dictionary_encode()
-    names = languages.dictionary.to_pylist()
-    of_row = languages.indices.to_numpy()
     dropped = np.zeros(len(fates), bool)
     for rule in rules:
-        values = pc.cast(measured[rule.signal], pa.float64())
-        numbers = values.combine_chunks().to_numpy(zero_copy_only=False)
-        applies = np.array([rule.applies(name) for name in names], bool)[of_row]
         with np.errstate(invalid="ignore"):  # a signal that was not measured is NaN, and no rule fires on it
-            dropped |= applies & rule.compare(numbers)
+            fires = _applies(rule, fates) & rule.compare(_values(rule, measured))
+        if rule.spares:
+            fires &= ~np.array(
+                [rule.spared(content) for content in measured["content_hash"].to_pylist()], bool
+            )
+        dropped |= fires
     return dropped
+
+
+def _applies(rule: Rule, fates: pa.Table) -> Mask:
+    languages = fates["language"].combine_chunks().dictionary_encode()
+    known = np.array([rule.applies(name) for name in languages.dictionary.to_pylist()], bool)
+    return np.asarray(known[languages.indices.to_numpy()], bool)
+
+
+def _values(rule: Rule, measured: pa.Table) -> npt.NDArray[np.float64]:
+    values = pc.cast(measured[rule.signal], pa.float64()).combine_chunks()
+    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _one_of_each(passes: Mask, kept: Mask, contents: list[str], fates: pa.Table) -> Mask:

@@ -11,12 +11,14 @@ from codekiln.dataset.documents import normalise
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 from codekiln.shards.store import read_shard
+from codekiln.shards.tables import COMPOSED_KINDS
 
 
 class TrainFiles:
     """Columns of the training files in corpus order; `text(n)` is the n-th content in normal form C.
 
-    `repositories` maps a repository to the numbers of its files, by folder. Held-out files live in another
+    `repositories` maps a repository to the numbers of its files, by folder; a commit or a conversation is no file of a
+    repository, and is alone. Held-out files live in another
     dataset, so nothing that is made from this one can contain them.
     """
 
@@ -24,7 +26,7 @@ class TrainFiles:
         dataset = Dataset.open(corpus / "train")
         if len(dataset) == 0:
             raise UserError(f"{dataset.path} holds no file to train on; add sources or loosen the filters")
-        columns = dataset.table(["id", "repo", "path", "language", "size"]).to_pydict()
+        columns = dataset.table(["id", "repo", "path", "kind", "language", "size"]).to_pydict()
         self.ids: list[str] = columns["id"]
         self.repos: list[str] = columns["repo"]
         self.paths: list[str] = columns["path"]
@@ -37,11 +39,19 @@ class TrainFiles:
         for info in dataset.manifest.shards:
             self._starts.append(self._starts[-1] + info.rows)
         self.repositories: dict[str, dict[str, list[int]]] = {}
+        self._alone = {number for number, kind in enumerate(columns["kind"]) if kind in COMPOSED_KINDS}
         for number, (repo, path) in enumerate(zip(self.repos, self.paths)):
-            self.repositories.setdefault(repo, {}).setdefault(posixpath.dirname(path), []).append(number)
+            if number not in self._alone:
+                self.repositories.setdefault(repo, {}).setdefault(posixpath.dirname(path), []).append(number)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def around(self, number: int) -> dict[str, list[int]]:
+        """The training files of a file's repository, by folder; nothing but itself for what is no file of one."""
+        if number in self._alone:
+            return {posixpath.dirname(self.paths[number]): [number]}
+        return self.repositories[self.repos[number]]
 
     def text(self, number: int) -> str:
         """The content of a file as it is trained (normal form C)."""

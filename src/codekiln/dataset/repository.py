@@ -49,7 +49,7 @@ def target_room(config: DatasetConfig) -> int:
 
 def has_context(files: TrainFiles, number: int) -> bool:
     """Whether a file's repository has another training file."""
-    folders = files.repositories[files.repos[number]]
+    folders = files.around(number)
     return len(folders) > 1 or len(next(iter(folders.values()))) > 1
 
 
@@ -59,7 +59,7 @@ def rank_context(files: TrainFiles, target: int, text: str) -> list[int]:
     Same folder first, then the longest shared path, then files that the target's imports mention, then a hash
     of (target, file), so that equals do not always come in the same order.
     """
-    folders = files.repositories[files.repos[target]]
+    folders = files.around(target)
     own = posixpath.dirname(files.paths[target])
     near = sorted(
         folders, key=lambda folder: (folder != own, -_shared(folder, own), folder.count("/"), folder)

@@ -1,70 +1,30 @@
-"""codekiln's own cache of prepared checkpoints: where it is, one writer at a time, whole folders or none.
+"""codekiln's own cache of prepared checkpoints: whole folders or none.
 
-`$CODEKILN_CACHE`, else `$XDG_CACHE_HOME/codekiln`, else `~/.cache/codekiln`. A checkpoint is a folder
-`models/v1/NAME` with a `codekiln.json` that records where it came from and the size and SHA-256 of every file.
+A checkpoint is a folder `models/v1/NAME` with a `codekiln.json` that records where it came from and the size and
+SHA-256 of every file.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from codekiln.downloads.cachefolder import cache_root, sync
 from codekiln.errors import RunError
 from codekiln.modeling.catalogue import CATALOGUE
 from codekiln.modeling.checkpoint_folder import file_sha256
-from codekiln.progress import say
 
 RECORD = "codekiln.json"
 #: Goes up when the way a checkpoint is prepared changes its bytes; older ones are then prepared anew.
 _LAYOUT = "v1"
 
 
-def cache_root() -> Path:
-    """The root of the cache; it need not exist."""
-    own = os.environ.get("CODEKILN_CACHE")
-    if own:
-        return Path(os.path.expanduser(own))
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "codekiln"
-
-
 def model_folder(name: str) -> Path:
     """Where the prepared checkpoint of a name is or will be."""
     return cache_root() / "models" / _LAYOUT / name
-
-
-def offline() -> str | None:
-    """The variable that forbids the network (CODEKILN_OFFLINE or HF_HUB_OFFLINE), or None."""
-    for variable in ("CODEKILN_OFFLINE", "HF_HUB_OFFLINE"):
-        if os.environ.get(variable, "").strip().lower() in ("1", "true", "yes", "on"):
-            return variable
-    return None
-
-
-@contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold the lock of one checkpoint, so that two processes do not both prepare it; waits for the other."""
-    path = cache_root() / "locks" / f"{name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("w")
-    except OSError as error:
-        raise RunError(
-            f"{path.parent}: cannot write ({error.strerror}); set CODEKILN_CACHE to a writable folder"
-        ) from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say(f"another codekiln process is preparing {name}; waiting for it")
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -135,12 +95,3 @@ def prepare(folder: Path, provenance: dict[str, Any], fill: Callable[[Path], obj
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return record
-
-
-def sync(path: Path) -> None:
-    """Have the disk hold what was written to a file or a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from codekiln.downloads import cachefolder
 from codekiln.errors import CodekilnError, RunError, UserError, one_line
 from codekiln.modeling import cache
 from codekiln.modeling.catalogue import CATALOGUE, Entry, find
@@ -61,8 +62,8 @@ def resolve(name_or_path: str, *, allow_fetch: bool = True) -> Checkpoint:
     if held is not None:
         source, folder, revision = held
         return _checkpoint(entry, folder, source, revision)
-    if not allow_fetch or cache.offline():
-        raise RunError(_nothing(entry, cache.offline()))
+    if not allow_fetch or cachefolder.offline():
+        raise RunError(_nothing(entry, cachefolder.offline()))
     return _fetch(entry)
 
 
@@ -85,7 +86,7 @@ def fetch(name: str, *, force: bool = False) -> Checkpoint:
     """Fetch a catalogue model unless it is here; `force` removes codekiln's prepared copy first."""
     entry = find(name)
     if force:
-        with cache.locked(entry.name):
+        with cachefolder.locked(entry.name):
             shutil.rmtree(cache.model_folder(entry.name), ignore_errors=True)
     return resolve(entry.name)
 
@@ -115,7 +116,7 @@ def _convert(path: Path) -> Checkpoint:
     """A local GGUF file as a checkpoint in the cache, keyed by the file's content."""
     digest = file_sha256(path)
     folder = cache.model_folder(f"gguf-{digest[:16]}")
-    with cache.locked(folder.name):
+    with cachefolder.locked(folder.name):
         if cache.read_record(folder) is None:
             cache.prepare(
                 folder, {"name": path.stem, "source": "gguf", "gguf_sha256": digest}, _importer(path)
@@ -225,8 +226,8 @@ def _fetch_mirror(entry: Entry) -> Checkpoint:
 
     assert entry.mirror is not None
     folder = cache.model_folder(entry.name)
-    downloads = cache.cache_root() / "downloads" / entry.name
-    with cache.locked(entry.name):
+    downloads = cachefolder.cache_root() / "downloads" / entry.name
+    with cachefolder.locked(entry.name):
         if cache.read_record(folder) is None:
             gguf = fetch_gguf(entry.mirror, downloads)
             provenance = {

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 
 from codekiln import formats
+from codekiln.downloads.cachefolder import sync
 from codekiln.errors import RunError, UserError
-from codekiln.modeling.cache import sync
 from codekiln.modeling.checkpoint_folder import (
     check_checkpoint,
     expected_shapes,

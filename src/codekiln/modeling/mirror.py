@@ -17,8 +17,8 @@ import zlib
 from pathlib import Path
 from typing import IO
 
+from codekiln.downloads.cachefolder import sync
 from codekiln.errors import RunError, one_line
-from codekiln.modeling.cache import sync
 from codekiln.modeling.catalogue import Mirror
 from codekiln.modeling.checkpoint_folder import file_sha256
 from codekiln.progress import Progress, say

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from codekiln.corpus.sources.places import is_local
 from codekiln.errors import CodekilnError, RunError
 from codekiln.modeling.fetch import Checkpoint, check_name, resolve
 from codekiln.pipeline import stages
@@ -46,11 +47,14 @@ class Run:
 
     def check(self) -> None:
         """Whether the run may write to its folder (UserError where not, as `check_folder`); writes nothing itself."""
-        check_folder(self.folder, *self._outputs(), self.recipe.sources.paths)
+        check_folder(self.folder, *self._outputs(), self._local_sources())
 
     def hold(self) -> AbstractContextManager[None]:
         """Hold the folder for writing (`locked`)."""
-        return locked(self.folder, *self._outputs(), self.recipe.sources.paths)
+        return locked(self.folder, *self._outputs(), self._local_sources())
+
+    def _local_sources(self) -> list[str]:
+        return [path for path in self.recipe.sources.paths if is_local(path)]
 
     def _outputs(self) -> tuple[list[str], tuple[str, ...]]:
         made = [f"stages/{name}" for name in ORDER if name not in ("model", "report")]
@@ -70,10 +74,13 @@ class Run:
     def plan(self) -> dict[str, Any]:
         return stages.read_plan(self.path("plan"))
 
-    def stage(self, name: str) -> Stage:
-        """The definition of a stage; the stages before it have to stand."""
+    def stage(self, name: str, *, fetch: bool = True) -> Stage:
+        """The definition of a stage; the stages before it have to stand. `fetch=False`: RunError where sources would
+        have to be downloaded."""
         make: dict[str, Callable[[], Stage]] = {
-            "sources": lambda: stages.sources_stage(self.recipe, self.executor),
+            "sources": lambda: stages.sources_stage(
+                self.recipe, self.executor, self.path("sources").parent, fetch=fetch
+            ),
             "corpus": lambda: stages.corpus_stage(self.recipe, self.path("sources"), self.executor),
             "plan": lambda: stages.plan_stage(self.recipe, self.checkpoint(), self.threads),
             "before": lambda: self._proof("before", self.checkpoint().path),
@@ -145,7 +152,14 @@ class Run:
             if not known:
                 rows.append({"stage": name, "state": "runs after its inputs", "key": None})
                 continue
-            stage = self.stage(name)
+            try:
+                stage = self.stage(name, fetch=False)
+            except RunError:
+                if name != "sources":
+                    raise
+                rows.append({"stage": name, "state": "looked up, fetched and run", "key": None})
+                known = False
+                continue
             known = finished(self.path(name), stage) is not None
             state = (
                 "up to date" if known else "goes on" if partial_folder(self.path(name)).exists() else "runs"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.corpus.build import build_corpus, test_index
+from codekiln.corpus.sources.resolved import RECORD as RESOLVED
 from codekiln.corpus.sources.stage import build_sources, find
 from codekiln.errors import UserError
 from codekiln.machine import cpu_model
@@ -39,10 +40,16 @@ def check_lengths(recipe: Recipe, checkpoint: Checkpoint) -> None:
             )
 
 
-def sources_stage(recipe: Recipe, executor: Executor) -> Stage:
-    """Repositories, folders and archives -> `files` and `skipped`."""
+def sources_stage(
+    recipe: Recipe, executor: Executor, beside: Path | None = None, *, fetch: bool = True
+) -> Stage:
+    """Repositories, folders, archives, packages, tables -> `files` and `skipped`.
+
+    What packages without a version are resolved to is kept in the folder `beside`. With `fetch=False` nothing is
+    looked up or downloaded: RunError where something would have to be.
+    """
     config, seed = recipe.sources, recipe.seed
-    found = find(config)
+    found = find(config, beside / RESOLVED if beside else None, fetch=fetch)
     return Stage(
         "sources",
         4,

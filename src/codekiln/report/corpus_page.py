@@ -38,6 +38,7 @@ def corpus_page(summary: dict[str, Any], samples: list[dict[str, Any]], made: di
         ("dropped", "Dropped by rules and deduplication", [flow.drops(dropped) if dropped else None]),
         ("skipped", "Never read", [flow.drops(read) if read else None]),
         ("languages", "Languages", [flow.languages(_languages(summary["languages"]))]),
+        ("kinds", "Kinds", [_kinds(summary["kinds"])] if len(summary["kinds"]) > 1 else []),
         ("licences", "Licences", [_licences(summary["licenses"])]),
         (
             "redactions",
@@ -110,6 +111,17 @@ def _redactions(counts: dict[str, int]) -> Markup:
     rows: list[list[Child]] = [[words(rule), count(number)] for rule, number in sorted(counts.items())]
     return table(
         [Column("Rule"), Column("Places", True)], rows, caption="Secrets and personal data", fit="plain"
+    )
+
+
+def _kinds(items: list[dict[str, Any]]) -> Markup:
+    stems = ("read", "kept", "train", "heldout")
+    rows: list[list[Child]] = [
+        [words(row["kind"]), *(count(row[f"{stem}_files"]) for stem in stems)] for row in items
+    ]
+    heads = [Column(name, True) for name in ("Read", "Kept", "For training", "Held out")]
+    return table(
+        [Column("Kind"), *heads], rows, caption="Files, notebooks, commits and conversations", fit="plain"
     )
 
 

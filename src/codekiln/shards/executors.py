@@ -59,10 +59,19 @@ def _signals_held() -> Iterator[None]:
             signal.raise_signal(caught)
 
 
-class Executor(Protocol):
-    """Runs `function(task)` for every task and yields (task number, result) in any order."""
+class WorkerDied(RunError):
+    """A worker process ended in the middle of a task."""
 
-    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]: ...
+
+class Executor(Protocol):
+    """Runs `function(task)` for every task and yields (task number, result) in any order.
+
+    `apart`: never in this process, so that a task that kills its process leaves this one alive.
+    """
+
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any], *, apart: bool = False
+    ) -> Iterator[tuple[int, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -75,14 +84,23 @@ class LocalExecutor:
 
     workers: int = 1
 
-    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        if self.workers <= 1 or len(tasks) <= 1:
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any], *, apart: bool = False
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (task number, result) as tasks end.
+
+        Raises:
+            WorkerDied: a process of the pool died; what was not yielded is not done.
+        """
+        if not apart and (self.workers <= 1 or len(tasks) <= 1):
             for number, task in enumerate(tasks):
                 yield number, function(task)
             return
         # "spawn": a fork would copy the locks of threads that torch or Arrow have started.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self.workers, len(tasks)), context, initializer=_start_worker) as pool:
+        with ProcessPoolExecutor(
+            max(1, min(self.workers, len(tasks))), context, initializer=_start_worker
+        ) as pool:
             futures: dict[Future[Any], int] = {}
             try:
                 with _signals_held():
@@ -94,7 +112,7 @@ class LocalExecutor:
                 # The pool waits for ever for a worker that it started just when another one died.
                 for child in multiprocessing.active_children():
                     child.terminate()
-                raise RunError(
+                raise WorkerDied(
                     "a worker process died (often: out of memory); run again to go on, with fewer --workers"
                 ) from None
             finally:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ import pyarrow.compute as pc
 
 from codekiln.errors import RunError
 from codekiln.progress import Progress
+from codekiln.shards import guard
+from codekiln.shards.attempts import DIED, LEFT_OUT, journal_of, make_all, standing
 from codekiln.shards.executors import Executor, LocalExecutor
 from codekiln.shards.folders import (
     CLAIM,
@@ -85,12 +88,13 @@ def build(
         out: folder of the dataset; replaced when it holds codekiln's output of another key.
         function: task -> table, or (table, counters); picklable when the executor has several workers.
         tasks: one element a shard, in shard order.
+        executor: who runs the tasks; this process, where left out, and then a task that kills it is not tried apart.
         unit: what the progress line counts.
         sizes: how many units each task holds; one each when left out.
 
     Raises:
         UserError: `out` or its `.partial` holds something that codekiln has not made.
-        RunError: the disk is full, a worker died, or the folder cannot be written.
+        RunError: the disk is full, a worker died again and again, or the folder cannot be written.
     """
     require_ours(out)
     if holds(out, stage):
@@ -99,20 +103,15 @@ def build(
     work = _claim(out, stage)
     if holds(work, stage):
         return _finish(work, out)
-    infos: dict[int, ShardInfo] = {}
-    for number in range(len(tasks)):
-        record = work / f"part-{number:05d}.json"
-        if record.exists():
-            infos[number] = ShardInfo.model_validate(read_json(record))
-    missing = [number for number in range(len(tasks)) if number not in infos]
-    make = partial(_make_shard, function, work, schema)
     weights = list(sizes) if sizes is not None else [1] * len(tasks)
+    make = partial(_make_shard, function, work, schema, executor is not None)
+    infos = standing(work, len(tasks))
     with Progress(stage.name, sum(weights), unit, start=sum(weights[number] for number in infos)) as progress:
         if quiet:
             progress._every = float("inf")
-        for position, info in (executor or LocalExecutor()).run(make, [(n, tasks[n]) for n in missing]):
-            infos[missing[position]] = info
-            progress.update(weights[missing[position]])
+        for number, info in make_all(make, work, tasks, infos, executor or LocalExecutor()):
+            infos[number] = info
+            progress.update(weights[number])
     manifest = new_manifest(
         schema,
         [infos[number] for number in range(len(tasks))],
@@ -181,7 +180,7 @@ def holds(folder: Path, stage: Stage) -> bool:
 
 
 def _finish(work: Path, out: Path) -> Dataset:
-    for record in [*work.glob("part-*.json"), work / CLAIM]:
+    for record in [*work.glob("part-*.json"), *work.glob("part-*.doing"), work / LEFT_OUT, work / CLAIM]:
         record.unlink(missing_ok=True)
     shutil.rmtree(work / "shuffle", ignore_errors=True)
     replace_folder(work, out)
@@ -204,11 +203,17 @@ def _claim(out: Path, stage: Stage) -> Path:
 
 
 def _make_shard(
-    function: Callable[[Any], Made], work: Path, schema: pa.Schema, task: tuple[int, Any]
+    function: Callable[[Any], Made],
+    work: Path,
+    schema: pa.Schema,
+    journals: bool,
+    task: tuple[int, Any, list[str]],
 ) -> ShardInfo:
-    number, value = task
-    made = function(value)
+    number, value, left_out = task
+    with guard.journal(journal_of(work, number), left_out) if journals else nullcontext():
+        made = function(value)
     table, counters = made if isinstance(made, tuple) else (made, {})
+    counters = counters | {f"{DIED}{item}": 1 for item in left_out}
     info = write_shard(table, work / f"part-{number:05d}.parquet", schema, counters)
     write_json(work / f"part-{number:05d}.json", info.model_dump())
     return info

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codekiln.errors import CodekilnError, RunError, UserError, one_line
+from codekiln.errors import CodekilnError, UserError, one_line
+from codekiln.shards.executors import WorkerDied
 
 #: Tasks submitted ahead for each worker: enough that none waits, few enough that a stop is quick.
 _AHEAD = 3
@@ -27,12 +28,14 @@ class RayExecutor:
     address: str | None = None
     workers: int = 1
 
-    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        """Yield (task number, result) as tasks end.
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any], *, apart: bool = False
+    ) -> Iterator[tuple[int, Any]]:
+        """Yield (task number, result) as tasks end; always apart from this process.
 
         Raises:
             UserError: Ray is not installed, or nothing answers at the address.
-            RunError: a worker died again and again; and whatever of codekiln's own errors a task raises.
+            WorkerDied: a worker died again and again; and whatever of codekiln's own errors a task raises.
         """
         if not tasks:
             return
@@ -68,7 +71,7 @@ def _result(ray: Any, reference: Any) -> Any:
             raise error.cause from None
         raise
     except ray.exceptions.RayError as error:
-        raise RunError(
+        raise WorkerDied(
             f"a Ray worker died ({one_line(error)[:160]}; often: out of memory); run again to go on, with fewer --workers"
         ) from None
 

@@ -14,9 +14,12 @@ def _schema(name: str, version: int, fields: list[tuple[str, pa.DataType]]) -> p
     )
 
 
-# One source file, or one form of a notebook. `id` is 32 hex digits of a BLAKE2b over (repo, path, content, form);
-# `kind` is `file`, `notebook script` or `structured notebook`; `added_at` is the Unix time
-# in seconds of the commit that added the file (null outside git); `size` is in bytes of UTF-8.
+# One source file, one form of a notebook, a commit or a conversation. `id` is 32 hex digits of a BLAKE2b over
+# (repo, path, content, form); `kind` is `file`, `notebook script`, `structured notebook`, `commit`, `issue` or
+# `pull_request`: the last three are text in Markdown (their `language`) of a stable form
+# (codekiln.corpus.sources.texts, conversations), and `path` is the end of their address on GitHub. `added_at` is the
+# Unix time in seconds of the commit that added the file, of the commit itself or of the first words of a
+# conversation (null where nobody knows); `size` is in bytes of UTF-8.
 FILES = _schema(
     "files",
     2,
@@ -36,6 +39,42 @@ FILES = _schema(
     ],
 )
 
+#: Kinds of rows of `files` that are put together by codekiln and are no file of a repository: what holds for source files
+#: alone (generated, an XML declaration, repository context, being held out) does not hold for them.
+COMPOSED_KINDS = frozenset(["commit", "issue", "pull_request"])
+
+# One event of GitHub's public stream that is about an issue or a pull request (codekiln.corpus.sources.events).
+# `thread` is "repo#number"; `order` sorts the events of a thread by time and id; `what` is `opened`, `closed`,
+# `reopened`, `comment`, `review`, `line comment`, or "" for a line that is no event, whose reason is `body`; `title`, `text`
+# and `author` are those of the conversation as this event knew them.
+EVENTS = _schema(
+    "events",
+    1,
+    [
+        ("thread", pa.string()),
+        ("order", pa.string()),
+        ("repo", pa.string()),
+        ("number", pa.int64()),
+        ("pull_request", pa.bool_()),
+        ("what", pa.string()),
+        ("actor", pa.string()),
+        ("bot", pa.bool_()),
+        ("time", pa.string()),
+        ("body", _text),
+        ("path", pa.string()),
+        ("hunk", _text),
+        ("state", pa.string()),
+        ("title", _text),
+        ("text", _text),
+        ("author", pa.string()),
+        ("author_bot", pa.bool_()),
+        ("opened", pa.string()),
+        ("merged", pa.bool_()),
+        ("base", pa.string()),
+        ("license", pa.string()),
+    ],
+)
+
 # What was skipped before it could become a row of `files`: a path and the reason.
 SKIPPED = _schema(
     "skipped",
@@ -43,10 +82,21 @@ SKIPPED = _schema(
     [("repo", pa.string()), ("path", pa.string()), ("reason", pa.string()), ("size", pa.int64())],
 )
 
+# What OpenCoder's rules ask for: shares of characters, words or lines of code, or per line of code.
+_OPENCODER_SHARES = """
+    oc_replacement_fraction oc_alphabetic_fraction oc_digit_fraction oc_blank_fraction oc_comment_fraction oc_hex_fraction
+    oc_string_fraction oc_long_word_fraction oc_prompt_lines oc_assert_lines oc_long_string_lines oc_duplicate_lines
+    oc_mean_word_length oc_unique_word_fraction oc_top_2gram_fraction oc_top_3gram_fraction oc_top_4gram_fraction
+    oc_duplicate_5gram_fraction oc_duplicate_6gram_fraction oc_duplicate_7gram_fraction oc_duplicate_8gram_fraction
+    oc_duplicate_9gram_fraction oc_duplicate_10gram_fraction oc_functions oc_no_logic oc_print_lines oc_import_lines
+    oc_pass_lines oc_return_functions oc_directive_lines
+"""
+
 # Measured numbers of one file; thresholds live in the rule table and are applied later (report section 2.1).
+# `parse_errors` is null where nothing was parsed, the columns `oc_…` where OpenCoder's rules are not in force.
 SIGNALS = _schema(
     "signals",
-    1,
+    2,
     [
         ("id", pa.string()),
         ("content_hash", pa.string()),
@@ -63,6 +113,10 @@ SIGNALS = _schema(
         ("xml_declaration", pa.bool_()),
         ("generated", pa.bool_()),
         ("control_tokens", pa.int64()),
+        ("parse_errors", pa.float64()),
+        *((name, pa.float64()) for name in _OPENCODER_SHARES.split()),
+        *((name, pa.int64()) for name in ("oc_words", "oc_mains")),
+        *((name, pa.bool_()) for name in ("oc_generated", "oc_no_variable", "oc_go_test")),
     ],
 )
 

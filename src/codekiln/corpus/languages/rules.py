@@ -200,6 +200,7 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
         ("prolog", r"^:-|^[a-z]\w*(?:\([^\n]*\))?\s*(?::-|-->)|^[a-z]\w*\([^\n]*\)\.\s*$"),
         ("", None),
     ],
+    "p8": [("", r"\A\s*-----BEGIN"), ("lua", None)],
     "q": [
         ("sql", r"(?i)\A(?:\s|--[^\n]*\n)*(?:select|create|insert|with|set|drop|use|alter|from|explain)\b"),
         ("", None),

@@ -81,6 +81,8 @@ def resolve_folders(texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) ->
             elif declared := from_metadata(path, text):
                 folders.setdefault(home, _Folder()).declared.append(declared)
             continue
+        if data.startswith(b"#!"):  # a script about licences (`script/license-path`) is none
+            continue
         mark = hashlib.blake2b(data, digest_size=16).digest()
         if mark not in known:
             judged += len(data)

@@ -68,9 +68,11 @@ def is_shallow(repository: Repository) -> bool:
 
 
 def name(repository: Repository) -> str:
-    """Short name: the last component of the `origin` address, else the folder's name."""
+    """Short name: the last component of the `origin` address, else (none, or a place on a disk) the folder's name."""
     url = run(repository, "config", "--local", "--get", "remote.origin.url", check=False)
     address = url.decode("utf-8", "replace").strip().rstrip("/")
+    if re.match(r"[./~]|[A-Za-z]:[\\/]", address):
+        address = ""
     last = address.replace("\\", "/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or Path(repository.folder).name
     return last.removesuffix(".git") or "repository"
 
@@ -97,7 +99,8 @@ def sees(repository: Repository, path: Path) -> bool:
     )
 
 
-def _text(raw: bytes) -> str:
+def text(raw: bytes) -> str:
+    """A path as git stores it: bytes that are no UTF-8 become lone surrogates."""
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -108,7 +111,7 @@ def index_entries(repository: Repository) -> dict[str, Entry]:
         if record:
             head, _, path = record.partition(b"\t")
             mode, blob, _stage = head.decode().split(" ")
-            entries.setdefault(_text(path), Entry(_text(path), mode, blob, -1))
+            entries.setdefault(text(path), Entry(text(path), mode, blob, -1))
     return entries
 
 
@@ -123,8 +126,8 @@ def untracked(repository: Repository) -> list[str]:
     out, err = process.communicate()
     if process.returncode:
         raise failed(repository, "ls-files", err, process.returncode)
-    paths = [_text(path) for path in out.split(b"\0") if path]
-    for what, place in _WARNING.findall(_text(err)):
+    paths = [text(path) for path in out.split(b"\0") if path]
+    for what, place in _WARNING.findall(text(err)):
         if not names.is_inside(place.rstrip("/")):  # the user's own ignore file
             continue
         if what == "open directory":
@@ -147,7 +150,7 @@ def tree_entries(repository: Repository, commit: str) -> dict[str, Entry]:
             head, _, path = record.partition(b"\t")
             mode, _kind, blob, *size = head.decode().split()
             known = int(size[0]) if size and size[0].isdigit() else -1
-            entries[_text(path)] = Entry(_text(path), mode, blob, known)
+            entries[text(path)] = Entry(text(path), mode, blob, known)
     return entries
 
 
@@ -189,8 +192,8 @@ def _log_times(repository: Repository, commit: str, options: list[str]) -> dict[
         if status.startswith(b"\x01"):
             time = int(status[1:])
         elif status:
-            before = _text(next(fields)) if status.startswith(b"R") else ""
-            path = _text(next(fields))
+            before = text(next(fields)) if status.startswith(b"R") else ""
+            path = text(next(fields))
             times[path] = min(time, times.get(path, time), times.get(before, time))
     return times
 
@@ -207,14 +210,14 @@ def blobs(repository: Repository, ids: Iterable[str], limit: int) -> Iterator[by
                 process = start(repository, "cat-file", "--batch", stdin=subprocess.PIPE)
             data, alive = _next_blob(process, blob, limit)
             if not alive:  # git gives up at an object that it cannot unpack; the next ones may be sound
-                _end(process)
+                end(process)
                 process = None
             # Git does not compare a blob that it prints with its name.
             sound = data is not None and (len(data) > limit or blob_id(data, blob) == blob)
             yield data if sound else None
     finally:
         if process is not None:
-            _end(process)
+            end(process)
 
 
 def _next_blob(process: subprocess.Popen[bytes], blob: str, limit: int) -> tuple[bytes | None, bool]:
@@ -239,7 +242,8 @@ def _next_blob(process: subprocess.Popen[bytes], blob: str, limit: int) -> tuple
     return (data if alive and header[1] == b"blob" else None), alive
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a git command that may still be running, and close its pipes."""
     with suppress(OSError):
         if process.stdin is not None:
             process.stdin.close()

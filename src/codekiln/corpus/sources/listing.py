@@ -10,7 +10,6 @@ import difflib
 import os
 import platform
 import re
-import stat
 import sysconfig
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,24 +17,40 @@ from pathlib import Path
 
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import archives, git, names, outputs, tabular, walking
+from codekiln.corpus.sources import (
+    archives,
+    events,
+    git,
+    limits,
+    names,
+    outputs,
+    places,
+    table_layout,
+    walking,
+)
 from codekiln.corpus.sources.folders import walk_folder
+from codekiln.corpus.sources.kinds import choose_kinds
 from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
+from codekiln.corpus.sources.registries.packages import Brought
+from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
 from codekiln.corpus.sources.triage import triage
-from codekiln.errors import UserError, one_line
+from codekiln.downloads.addresses import shown
+from codekiln.errors import UserError
 from codekiln.shards.store import hash_file
 
-_ADDRESS = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 #: A licence text or metadata file above this is not looked at.
 LICENSE_BYTES = 512 * 1024
 
 
-def list_sources(config: SourceConfig) -> list[Listing]:
+def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: bool = True) -> list[Listing]:
     """One listing a source, sorted by repository name; names are made unique.
+
+    `record` and `fetch` are those of `places.locate`.
 
     Raises:
         UserError: a path does not exist, an archive is corrupt, a revision is unknown or asked of a path
             outside git, or there is nothing to read at all.
+        RunError: a package or an address cannot be had.
     """
     unknown = set(config.languages or ()) - set(languages.LANGUAGES)
     if unknown:
@@ -48,11 +63,13 @@ def list_sources(config: SourceConfig) -> list[Listing]:
             else f"known are {', '.join(languages.LANGUAGES)}"
         )
         raise UserError(f"sources.languages: unknown language {name!r}; {hint}")
-    listings = [_standard_library()] if not config.paths else from_paths(config)
+    limits.with_limits(config.limits)
+    listings = [_standard_library()] if not config.paths else from_paths(config, record, fetch=fetch)
     refused = opt_outs(config)
     for listing in listings:
         triage(listing, config, refused)
-    if not any(listing.candidates or listing.table for listing in listings):
+    choose_kinds(listings, config)
+    if not any(listing.holds_something for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
     return _unique_names(listings)
 
@@ -76,10 +93,12 @@ def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
     )
 
 
-def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]:
+def from_paths(
+    config: SourceConfig, record: Path | None = None, *, fetch: bool = True, vendored: bool = False
+) -> list[Listing]:
     """Listings of the given paths, before triage; paths of one repository become one listing.
 
-    `vendored` lists the files of vendored folders too. Raises UserError as `list_sources`.
+    `vendored` lists the files of vendored folders too. Raises as `list_sources`.
     """
     trees: dict[str, tuple[git.Repository, list[str]]] = {}
     listings: dict[str, Listing] = {}
@@ -88,46 +107,22 @@ def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]
         prefix = os.path.relpath(path, repository.folder).replace(os.sep, "/")
         trees.setdefault(repository.folder, (repository, []))[1].append("" if prefix == "." else prefix)
 
-    for text in dict.fromkeys(config.paths):
-        if not text.strip():
-            raise UserError(
-                "--source is empty (is a shell variable unset?); give a repository, folder, file or archive"
-            )
-        try:
-            path = Path(text).expanduser().resolve(strict=True)
-            kind = path.stat().st_mode
-        except (FileNotFoundError, NotADirectoryError):
-            if _ADDRESS.match(text):
-                raise UserError(
-                    f"source {text} is an address; clone or download it first and give its path"
-                ) from None
-            raise UserError(
-                f"source {text} does not exist; give a repository, folder, file or archive"
-            ) from None
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"source {text} cannot be read ({one_line(error)}); check the path and its permissions"
-            ) from None
-        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
-            raise UserError(f"source {text} is neither a file nor a folder")
-        outputs.refuse_output(text, path)
-        archive = stat.S_ISREG(kind) and archives.suffix_of(path.name)
-        table = stat.S_ISREG(kind) and tabular.suffix_of(path.name)
-        repository = None if archive or table else git.find(path)
+    for place in places.locate(config.paths, record, fetch=fetch):
+        text, path = place.text, place.path
+        archive = None if place.table or path.is_dir() else archives.suffix_of(path.name)
+        repository = None if archive or place.table else git.find(path)
         if repository and not repository.bare and not git.sees(repository, path):
             repository = None
         if config.revision is not None and repository is None:
             raise UserError(
-                f"source {text} is not in a git repository, so revision {config.revision!r} means nothing"
+                f"source {shown(text)} is not in a git repository, so revision {config.revision!r} means nothing"
             )
-        if archive:
-            listings[str(path)] = _archive(text, path, archive)
-        elif table:
-            found_table = tabular.find(path, {str(part): name for part, name in config.columns.items()})
-            source = Source(
-                path.name[: -len(table)], "table", str(path), revision=f"sha256:{found_table.sha256}"
-            )
-            listings[str(path)] = Listing(source, table=found_table)
+        if place.table and not place.table.is_remote and events.is_events(path):
+            listings[str(path)] = _events(path)
+        elif place.table:
+            listings[place.table.where] = _table(place.table, config)
+        elif archive:
+            listings[str(path)] = _archive(text, path, archive, place.package)
         elif repository:
             add_repository(repository, path)
         else:
@@ -138,6 +133,12 @@ def from_paths(config: SourceConfig, *, vendored: bool = False) -> list[Listing]
     for top, (repository, prefixes) in trees.items():
         listings[top] = _repository(repository, prefixes, config)
     return list(listings.values())
+
+
+def _events(path: Path) -> Listing:
+    name = path.name.removesuffix(suffix_of(path.name) or "")
+    found = events.find(path, name)
+    return Listing(Source(name, "events", str(path), revision=f"sha256:{found.sha256}"), events=found)
 
 
 def _standard_library() -> Listing:
@@ -240,7 +241,14 @@ def _repository_texts(
     return {path: data for path, data in zip(paths, found) if data is not None}
 
 
-def _archive(text: str, path: Path, suffix: str) -> Listing:
+def _table(file: TableFile, config: SourceConfig) -> Listing:
+    name = file_name(file.where)
+    layout = table_layout.find(file, {str(part): column for part, column in config.columns.items()})
+    suffix = suffix_of(name) or ""
+    return Listing(Source(name[: -len(suffix)], "table", file.where, revision=layout.mark), table=layout)
+
+
+def _archive(text: str, path: Path, suffix: str, package: Brought | None) -> Listing:
     def keep(member: str) -> int:
         wanted = licenses.is_license_file(member) or licenses.is_metadata_file(member)
         return LICENSE_BYTES if wanted else 0
@@ -254,7 +262,13 @@ def _archive(text: str, path: Path, suffix: str) -> Listing:
         if suffix == ".whl"
         else path.name[: -len(suffix)]
     )
-    listing = Listing(Source(name, "archive", str(path), revision=f"sha256:{hash_file(path)}"))
+    source = Source(name, "archive", str(path))
+    if package is None:
+        source = replace(source, revision=f"sha256:{hash_file(path)}")
+    else:
+        given = package.package
+        source = replace(source, repo=given.name, revision=given.version, package=given)
+    listing = Listing(source)
     own = outputs.output_folders(m.path.removeprefix(top) for m in members)
     if own == [""]:
         raise outputs.refusal(text, top.rstrip("/") or "its top")

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from codekiln.corpus.sources.texts import fenced
+
 #: Characters of text output kept of a cell: the beginning, as a reader would see it.
 OUTPUT_CHARACTERS = 1_000
 #: Cells that are read; a notebook of more is data.
@@ -37,19 +39,23 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 @dataclass(frozen=True)
 class Cell:
-    """`kind` is `markdown` or `code`; `output` is the text that a code cell printed or returned."""
+    """`kind` is `markdown` or `code`; `output` is the text that a code cell printed or returned; `failed`: it ended in an
+    error."""
 
     kind: str
     source: str
     output: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """Cells with something in them, in order; `language` is the kernel's by one of the 92 names."""
+    """Cells with something in them, in order; `language` is the kernel's by one of the 92 names; `kaggle`: its own
+    metadata say that it is one of Kaggle's."""
 
     language: str
     cells: tuple[Cell, ...]
+    kaggle: bool = False
 
 
 def parse(text: str, known: frozenset[str]) -> Notebook | str:
@@ -71,7 +77,9 @@ def parse(text: str, known: frozenset[str]) -> Notebook | str:
     if not any(cell.kind == "code" for cell in cells):
         return "notebook: no code"
     language = _language(document, known)
-    return Notebook(language, tuple(cells)) if language else "notebook: in none of the languages"
+    metadata = document.get("metadata")
+    kaggle = isinstance(metadata, dict) and isinstance(metadata.get("kaggle"), dict)
+    return Notebook(language, tuple(cells), kaggle) if language else "notebook: in none of the languages"
 
 
 def as_script(notebook: Notebook) -> str:
@@ -100,9 +108,9 @@ def as_structured(notebook: Notebook) -> str:
         if cell.kind == "markdown":
             parts.append(cell.source)
             continue
-        parts.append(_fenced(cell.source, notebook.language))
+        parts.append(fenced(cell.source, notebook.language))
         if cell.output:
-            parts.append(_fenced(cell.output, "output"))
+            parts.append(fenced(cell.output, "output"))
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,7 +133,13 @@ def _cell(raw: Any) -> Cell | None:
         kind, source = "markdown", f"# {source}"
     if kind not in ("markdown", "code") or not source.strip():
         return None
-    return Cell(kind, source, _output(raw.get("outputs")) if kind == "code" else "")
+    if kind == "markdown":
+        return Cell(kind, source)
+    outputs = raw.get("outputs")
+    failed = any(
+        isinstance(one, dict) and one.get("output_type") in ("error", "pyerr") for one in _list(outputs)
+    )
+    return Cell(kind, source, _output(outputs), failed)
 
 
 def _output(outputs: Any) -> str:
@@ -173,10 +187,3 @@ def _text(value: Any) -> str:
 
 def _commented(text: str, mark: str) -> str:
     return "\n".join(f"{mark} {line}".rstrip() for line in text.splitlines())
-
-
-def _fenced(text: str, info: str) -> str:
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{info}\n{text}\n{fence}"

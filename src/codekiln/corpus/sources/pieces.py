@@ -1,7 +1,7 @@
 """Pieces: what sources are read in, and how an earlier build's rows of a piece that has not changed are taken over.
 
-A piece is a run of one source's files, or a slice of a table; a shard is one piece or several. What a piece was made of
-is in its key. `pieces.json` beside the datasets tells which rows of which shard came of which key; it is a help to the
+A piece is a run of one source's files or commits, a slice of a table, or a part of the conversations; a shard is one piece
+or several. What a piece was made of is in its key. `pieces.json` beside the datasets tells which rows of which shard came of which key; it is a help to the
 next build alone and no part of any hash.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from codekiln.corpus.sources import reading, table_reading
+from codekiln.corpus.sources import commits, conversations, reading, table_reading
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset
 from codekiln.shards.store import canonical_json, hash_file, read_json, read_shard, write_bytes
@@ -25,12 +25,15 @@ from codekiln.shards.store import canonical_json, hash_file, read_json, read_sha
 RECORD = "pieces.json"
 #: Raise it when `pieces.json` is written otherwise.
 _LAYOUT = 1
-#: Reasons that may be gone at the next look although nothing that a key names has changed.
-_PASSING = frozenset({"changed while it was read", "corrupt or missing object"})
+#: Reasons that may be gone at the next look although nothing that a key names has changed. What a worker died on is tried
+#: again too: it may have died of too little memory.
+_PASSING = frozenset({reading.CHANGED, reading.MISSING, reading.KILLED, commits.UNREADABLE, commits.MISSING})
 #: How far a file's clock may be behind this one's: file systems stamp with the time of the last tick.
 _TICK_NS = 20_000_000
 
-Task: TypeAlias = "reading.Batch | table_reading.TableBatch"
+Task: TypeAlias = (
+    "reading.Batch | table_reading.TableBatch | commits.CommitBatch | conversations.ConversationBatch"
+)
 
 
 @dataclass(frozen=True)
@@ -99,11 +102,8 @@ def make_files(records: Path, seen_ns: int, shard: Shard) -> tuple[pa.Table, dic
     """
 
     def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
-        task = piece.task
-        table, counters = (
-            reading.read_files(task) if isinstance(task, reading.Batch) else table_reading.read_files(task)
-        )
-        return table, counters, not _changed_since(task, seen_ns)
+        table, counters = _read_files(piece.task)
+        return table, counters, not (_changed_since(piece.task, seen_ns) or counters.get(commits.LESS))
 
     return _make(records, shard, read, lambda piece: piece.files)
 
@@ -112,15 +112,30 @@ def make_skipped(records: Path, shard: Shard) -> pa.Table:
     """The rows of `skipped` of a shard whose pieces hold what did not become rows of `files`."""
 
     def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
-        task = piece.task
-        table = (
-            reading.read_skipped(task)
-            if isinstance(task, reading.Batch)
-            else table_reading.read_skipped(task)
-        )
+        table = _read_skipped(piece.task)
         return table, {}, _PASSING.isdisjoint(table["reason"].to_pylist())
 
     return _make(records, shard, read, lambda piece: piece.skipped)[0]
+
+
+def _read_files(task: Task) -> tuple[pa.Table, dict[str, int]]:
+    if isinstance(task, reading.Batch):
+        return reading.read_files(task)
+    if isinstance(task, table_reading.TableBatch):
+        return table_reading.read_files(task)
+    if isinstance(task, commits.CommitBatch):
+        return commits.read_files(task)
+    return conversations.read_files(task)
+
+
+def _read_skipped(task: Task) -> pa.Table:
+    if isinstance(task, reading.Batch):
+        return reading.read_skipped(task)
+    if isinstance(task, table_reading.TableBatch):
+        return table_reading.read_skipped(task)
+    if isinstance(task, commits.CommitBatch):
+        return commits.read_skipped(task)
+    return conversations.read_skipped(task)
 
 
 _Read: TypeAlias = Callable[[Piece], "tuple[pa.Table, dict[str, int], bool]"]
@@ -163,7 +178,11 @@ def _rows(made: Made, opened: dict[str, pa.Table | None]) -> pa.Table | None:
 def _changed_since(task: Task, moment_ns: int) -> bool:
     """Whether a file that was just read may be another than the one that was hashed."""
     if isinstance(task, table_reading.TableBatch):
-        return _changed_at(task.part.path) >= moment_ns - _TICK_NS
+        # An address is asked for its mark at every reading.
+        file = task.part.file
+        return not file.is_remote and _changed_at(file.where) >= moment_ns - _TICK_NS
+    if not isinstance(task, reading.Batch):
+        return False  # named by what they hold: ids of commits, the hash of a shard
     for part in task.parts:
         root = part.source.root
         if part.source.kind == "folder":

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from codekiln.corpus import languages, licenses, secrets
-from codekiln.corpus.sources import archives, decoding, git, names, notebooks, walking
+from codekiln.corpus.sources import archives, decoding, git, kaggle, names, notebooks, walking
+from codekiln.corpus.sources.limits import Values
 from codekiln.corpus.sources.records import Candidate, Source
+from codekiln.errors import one_line
+from codekiln.shards import guard
 from codekiln.shards.tables import FILES, SKIPPED
 
 UNKNOWN_LANGUAGE = "unknown language"
+KILLED, CHANGED = "a worker process died on it", "changed while it was read"
+MISSING = "corrupt or missing object"
 #: Before the rule's name in a counter of what was replaced.
 REDACTED = "redacted "
 _KNOWN = frozenset(languages.LANGUAGES) - {languages.NOTEBOOK}
+_T = TypeVar("_T")
 
 #: Enough of a file without a known language to see a shebang line or a NUL byte.
 HEAD_BYTES = 8192
@@ -29,11 +36,13 @@ _LFS = b"version https://git-lfs.github.com/spec/v1\n"
 
 @dataclass(frozen=True)
 class Part:
-    """Candidates of one source, sorted by path, with the licence verdicts of its folders."""
+    """Candidates of one source, sorted by path, with the licence verdicts of its folders and, by folder, what is known of
+    the data of Kaggle's notebooks."""
 
     source: Source
     candidates: tuple[Candidate, ...]
     folders: dict[str, licenses.License]
+    about: dict[str, kaggle.About] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Batch:
     """The task of one shard: parts sorted by repository, and what limits reading.
 
     `languages` keeps only these when given; `notebooks` are the forms of a notebook, a row each; `redact` is what
-    placeholders replace (`SourceConfig`).
+    placeholders replace (`SourceConfig`); `died` are the files ("repo:path") on which a worker died.
     """
 
     parts: tuple[Part, ...]
@@ -49,6 +58,8 @@ class Batch:
     languages: tuple[str, ...] | None = None
     notebooks: tuple[str, ...] = ("script",)
     redact: tuple[str, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
+    died: frozenset[str] = frozenset()
 
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
@@ -83,7 +94,7 @@ def contents(
             if not names.is_inside(candidate.path):
                 yield candidate, names.UNSAFE
             else:
-                yield candidate, data if data is not None else "corrupt or missing object"
+                yield candidate, data if data is not None else MISSING
     else:
         limits = {int(c.where): max_file_bytes + 1 for c in candidates}
         by_number = {int(c.where): c for c in candidates}
@@ -112,15 +123,24 @@ def judge(path: str, data: bytes | str, max_file_bytes: int) -> tuple[str, str]:
     return (language, text) if language else ("", UNKNOWN_LANGUAGE)
 
 
-def forms(language: str, text: str, wanted: tuple[str, ...]) -> list[tuple[str, str, str]] | str:
+def forms(
+    language: str,
+    text: str,
+    wanted: tuple[str, ...],
+    about: kaggle.About | None = None,
+    limits: Values | None = None,
+) -> list[tuple[str, str, str]] | str:
     """(kind, language, text) of each row that a file becomes, or the reason why it becomes none.
 
     An ordinary file is one row of kind `file`; a notebook has the forms of `wanted`: `script` in the language of its
-    kernel, `structured` and `raw` (the JSON as it stands) as a notebook.
+    kernel, `structured` and `raw` (the JSON as it stands) as a notebook. `about` and `limits` are for notebooks of
+    Kaggle's, which have rules of their own.
     """
     if language != languages.NOTEBOOK:
         return [("file", language, text)]
     notebook = notebooks.parse(text, _KNOWN) if {"script", "structured"} & {*wanted} else None
+    if isinstance(notebook, notebooks.Notebook) and limits and (notebook.kaggle or about is not None):
+        notebook = kaggle.clean(notebook, about or kaggle.About(), limits)
     if isinstance(notebook, str):
         return notebook
     rows = []
@@ -152,9 +172,36 @@ def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
     counts = Counter[str]()
     for part in batch.parts:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
-            if isinstance(data, bytes):
-                rows += _rows(batch, part, candidate, data, counts)
+            made = _guarded(batch, part, candidate, data) if isinstance(data, bytes) else data
+            if not isinstance(made, str):
+                rows += made[0]
+                counts.update(made[1])
     return files_table(rows, counts)
+
+
+def _guarded(
+    batch: Batch, part: Part, candidate: Candidate, data: bytes
+) -> tuple[list[tuple[object, ...]], Counter[str]] | str:
+    """The rows of one file with what they count, or why it cannot be read: whatever it does, the next one is read."""
+    counts = Counter[str]()
+    made = guarded(_name(part, candidate), batch.died, lambda: _rows(batch, part, candidate, data, counts))
+    return made if isinstance(made, str) else (made, counts)
+
+
+def _name(part: Part, candidate: Candidate) -> str:
+    return f"{part.source.repo}:{candidate.path}"
+
+
+def guarded(name: str, died: frozenset[str], read: Callable[[], _T]) -> _T | str:
+    """What `read` gives for the file of a name, or why it cannot be read: hostile text meets a dozen parsers."""
+    if name in died or not guard.enter(name):
+        return KILLED
+    try:
+        return read()
+    except Exception as error:
+        return f"cannot be read ({one_line(error)[:160] or type(error).__name__})"
+    finally:
+        guard.leave()
 
 
 def redacted(path: str, language: str, text: str, wanted: tuple[str, ...], counts: Counter[str]) -> str:
@@ -182,7 +229,7 @@ def _rows(
 ) -> list[tuple[object, ...]]:
     source, path = part.source, candidate.path
     language, text = judge(path, data, batch.max_file_bytes)
-    found = forms(language, text, batch.notebooks) if language else []
+    found = _forms(batch, part, path, language, text) if language else []
     chosen = [] if isinstance(found, str) else [row for row in found if _selected(row[1], batch)]
     if not chosen:
         return []
@@ -196,17 +243,16 @@ def _rows(
     for kind, language, text in chosen:
         text = redacted(path, language, text, batch.redact, counts)
         size = len(text) if text.isascii() else len(text.encode())
-        place = (
-            file_id(source.repo, path, data, kind),
-            source.repo,
-            path,
-            kind,
-            revision,
-            candidate.added_at,
-        )
+        identity = file_id(source.repo, path, data, kind)
+        place = (identity, source.repo, path, kind, revision, candidate.added_at)
         judged = (list(verdict.licenses), verdict.license_type, verdict.evidence)
         rows.append((*place, language, *judged, size, text))
     return rows
+
+
+def _forms(batch: Batch, part: Part, path: str, language: str, text: str) -> list[tuple[str, str, str]] | str:
+    about = part.about.get(path.rpartition("/")[0]) if part.about else None
+    return forms(language, text, batch.notebooks, about, dict(batch.limits))
 
 
 def _selected(language: str, batch: Batch) -> bool:
@@ -218,17 +264,30 @@ def read_skipped(batch: Batch) -> pa.Table:
     rows: list[tuple[str, str, str, int]] = []
     for part in batch.parts:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
-            language, reason = judge(candidate.path, data, batch.max_file_bytes)
-            if language:
-                found = forms(language, reason, batch.notebooks)
-                if isinstance(found, str):
-                    reason = found
-                elif not any(_selected(row[1], batch) for row in found):
-                    reason = "language not selected"
-                else:
-                    reason = "changed while it was read"
+            reason = _why(batch, part, candidate, data)
             rows.append((part.source.repo, candidate.path, reason, candidate.size))
     return skipped_table(rows)
+
+
+def _why(batch: Batch, part: Part, candidate: Candidate, data: bytes | str) -> str:
+    if isinstance(data, str):
+        return data
+    name = _name(part, candidate)
+    if reason := guarded(name, batch.died, lambda: _refusal(batch, part, candidate.path, data)):
+        return reason
+    made = _guarded(batch, part, candidate, data)
+    return made if isinstance(made, str) else CHANGED
+
+
+def _refusal(batch: Batch, part: Part, path: str, data: bytes) -> str:
+    """Why a file becomes no row, or nothing."""
+    language, text = judge(path, data, batch.max_file_bytes)
+    if not language:
+        return text
+    found = _forms(batch, part, path, language, text)
+    if isinstance(found, str):
+        return found
+    return "" if any(_selected(row[1], batch) for row in found) else "language not selected"
 
 
 def skipped_table(rows: list[tuple[str, str, str, int]]) -> pa.Table:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from codekiln.corpus import licenses
-from codekiln.corpus.sources import git, tabular
+from codekiln.corpus.sources import events, git, kaggle, tabular
+from codekiln.corpus.sources.registries.records import Package
 
 
 @dataclass(frozen=True)
 class Source:
     """Something that files are read from. `root` is a machine path and is never stored in a row.
 
-    `kind` is `folder` (files on disk, below `root`), `blobs` (a git revision), `archive` or `table`. `commit` is the
-    commit id of a git source; `revision` is what rows say about files that are not of a commit.
+    `kind` is `folder` (files on disk, below `root`), `blobs` (a git revision), `archive`, `table` or `events`. `commit` is
+    the commit id of a git source; `revision` is what rows say about files that are not of a commit. `package`: what a
+    registry's archive is.
     """
 
     repo: str
@@ -23,6 +25,7 @@ class Source:
     commit: str = ""
     revision: str | None = None
     license: licenses.License | None = None
+    package: Package | None = None
 
     @property
     def repository(self) -> git.Repository:
@@ -54,7 +57,8 @@ class Skip:
 class Listing:
     """What one source holds: candidates by path, skipped paths, verdicts of its licence texts by folder.
 
-    A `table` is read by its slices and has no candidates.
+    A `table` is read by its slices and has no candidates, and so are `events`. `commits` are ids of a git history,
+    newest first. `about` is what Kaggle's metadata say about notebooks, by folder.
 
     `prefixes` are the folders of a repository that were asked for: what lies above them is not judged. `shallow`:
     the history of the repository was cut off, so that nobody knows when a file was added.
@@ -67,3 +71,10 @@ class Listing:
     prefixes: tuple[str, ...] = ("",)
     shallow: bool = False
     table: tabular.Layout | None = None
+    events: events.Layout | None = None
+    commits: tuple[str, ...] = ()
+    about: dict[str, kaggle.About] = field(default_factory=dict)
+
+    @property
+    def holds_something(self) -> bool:
+        return bool(self.candidates or self.table or self.events or self.commits)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from codekiln.corpus import languages
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import pieces, reading, table_reading
-from codekiln.corpus.sources.listing import list_sources, nothing_found, opt_outs
+from codekiln.corpus.sources import commits, conversations, events, history, pieces, reading, table_reading
+from codekiln.corpus.sources.found import Found, beyond_files, find
+from codekiln.corpus.sources.limits import with_limits
+from codekiln.corpus.sources.listing import nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
-from codekiln.shards import Dataset, Executor, Stage, build
+from codekiln.corpus.sources.registries.records import Package
+from codekiln.shards import Dataset, Executor, Stage, build, regroup
+from codekiln.shards.attempts import DIED
 from codekiln.shards.store import hash_json
-from codekiln.shards.tables import FILES, SKIPPED, schema_version
+from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
-VERSION = 5
+__all__ = ["Found", "build_sources", "find"]
+
+VERSION = 6
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -27,75 +31,8 @@ BATCH_BYTES = 32 * 1024**2
 ARCHIVE_BATCH_BYTES = 128 * 1024**2
 #: Small files count for so much, to bound the rows of a batch.
 _FILE_OVERHEAD = 1024
-
-
-@dataclass(frozen=True)
-class Found:
-    """Sources as they were found: the files of each, and a hash over all that reading them would read.
-
-    `digests` are SHA-256 of the files that were read for it, by (repository, path); `seen_ns` is the time before that.
-    """
-
-    listings: list[Listing]
-    fingerprint: str
-    digests: dict[tuple[str, str], str] = field(default_factory=dict)
-    seen_ns: int = 0
-
-
-def find(config: SourceConfig) -> Found:
-    """List the sources and hash what they hold.
-
-    `fingerprint` is a SHA-256 in hex: contents of candidate files, paths and reasons of skipped ones (with the size
-    of one above `max_file_bytes`), the commit of a revision, the bytes of an archive. Of files that are no source code
-    by name and first bytes only the path counts.
-
-    Raises:
-        UserError: as `list_sources`.
-    """
-    seen_ns = time.time_ns()
-    listings = list_sources(config)
-    digests: dict[tuple[str, str], str] = {}
-    return Found(listings, _fingerprint(listings, config, digests), digests, seen_ns)
-
-
-def _fingerprint(listings: list[Listing], config: SourceConfig, digests: dict[tuple[str, str], str]) -> str:
-    parts: list[Any] = [
-        config.max_file_bytes,
-        config.languages,
-        config.revision,
-        config.notebooks,
-        config.redact,
-    ]
-    for listing in listings:
-        source = listing.source
-        folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
-        part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
-        if listing.table:
-            part += [sorted(config.columns.items()), [line.line for line in opt_outs(config)]]
-        if source.kind == "folder":
-            for candidate, data in reading.contents(source, listing.candidates, config.max_file_bytes):
-                # What is no code by name and head is not read for a row: a log file that grows changes nothing.
-                if isinstance(data, str):
-                    digest = data
-                elif languages.may_be_code(candidate.path) or languages.looks_like_code(candidate.path, data):
-                    digest = hashlib.sha256(data).hexdigest()
-                else:
-                    digests[source.repo, candidate.path] = "binary" if b"\0" in data else "no code"
-                    continue
-                digests[source.repo, candidate.path] = digest
-                part.append([candidate.path, digest, candidate.added_at])
-        else:
-            part += [candidate.path for candidate in listing.candidates]
-        bare = [
-            candidate.path for candidate in listing.candidates if not languages.may_be_code(candidate.path)
-        ]
-        for skip in listing.skipped:
-            if skip.reason in ("too large", "empty") and not languages.may_be_code(skip.path):
-                bare.append(skip.path)
-            else:
-                part.append([skip.path, skip.reason, skip.size if skip.reason == "too large" else 0])
-        parts.append([*part, sorted(bare)])
-    return hash_json(parts)
+#: Bytes of events of one partition, as they are unpacked in memory.
+_PARTITION_BYTES = 64 * 1024**2
 
 
 def build_sources(
@@ -122,10 +59,16 @@ def build_sources(
     settings = config.model_dump(
         mode="json", include={"max_file_bytes", "languages", "revision", "notebooks", "redact"}
     )
-    shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
+    if beyond_files(config):
+        settings |= config.model_dump(mode="json", include={"kinds", "limits"})
+    alike = [VERSION, schema_version(FILES), schema_version(SKIPPED), settings]
+    parts = [*_pieces(found, config, alike), *_conversations(folder, found, config, alike, executor)]
     known = pieces.earlier_pieces(earlier)
-    tasks = list(enumerate(_shards(pieces.known(one, known) for one in _pieces(found, config, settings))))
+    tasks = list(enumerate(_shards(pieces.known(one, known) for one in parts)))
+    shallow = sorted(listing.source.repo for listing in listings if listing.shallow)
     settings |= {"shallow": shallow} if shallow else {}
+    packages = {one.source.repo: _told(one.source.package) for one in listings if one.source.package}
+    settings |= {"packages": packages} if packages else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
     notes = partial(pieces.notes_folder, folder)
     files = build(
@@ -141,17 +84,28 @@ def build_sources(
             for skip in listing.skipped
         ]
     ]
-    left += [(number, tuple(_unread(piece, read) for piece in shard)) for number, shard in tasks]
+    died = frozenset(name.removeprefix(DIED) for name in files.manifest.counters if name.startswith(DIED))
+    left += [(number, tuple(_unread(piece, read, died) for piece in shard)) for number, shard in tasks]
     make = partial(_skipped, notes("skipped"))
     skipped = build(folder / "skipped", stage, SKIPPED, make, left, quiet=True)
     pieces.note(folder, files, skipped, tasks)
+    for name in _EVENT_FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))
+
+
+def _told(package: Package) -> dict[str, str]:
+    """What a manifest says of a package; from which mirror it came is not a part of it."""
+    return {key: getattr(package, key) for key in ("registry", "name", "version", "file", "sha256")}
 
 
 def _reasons(skipped: Dataset) -> Iterator[str]:
     return (row["reason"] for row in skipped.rows(["reason"]))
 
+
+#: Where events lie until they are conversations.
+_EVENT_FOLDERS = ("events", "conversations")
 
 #: What is known to be skipped, or where the rest is to be looked at again for its reasons.
 _Left: TypeAlias = "pieces.Shard | list[tuple[str, str, str, int]]"
@@ -161,36 +115,102 @@ def _skipped(notes: Path, task: _Left) -> Any:
     return reading.skipped_table(task) if isinstance(task, list) else pieces.make_skipped(notes, task)
 
 
-def _pieces(found: Found, config: SourceConfig, settings: dict[str, Any]) -> Iterator[pieces.Piece]:
-    """All sources in pieces, in the order of (repo, path), tables last; each ends by its own files alone."""
-    alike = [VERSION, schema_version(FILES), schema_version(SKIPPED), settings]
+def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pieces.Piece]:
+    """All sources in pieces: files in the order of (repo, path), then tables, then commits.
+
+    Each ends by its own files alone. `alike` is what has to be the same for the rows of all.
+    """
+    limits, refused = _limits(config), tuple(opt_outs(config))
+    lines = [line.line for line in refused]
+    of_source = {listing.source.repo: _key_of(listing, alike) for listing in found.listings}
     for listing in found.listings:
         source = listing.source
-        folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
-        # The commit and a file's blob there decide what its row says of its revision.
-        of_source = hash_json([
-            alike, source.repo, source.kind, source.commit, source.revision, str(source.license), folders
-        ])  # fmt: skip
         for chosen in _cut(listing, config):
             made_of = [
                 [one.path, one.size, one.where, one.committed, one.added_at,
                  found.digests.get((source.repo, one.path), "")]
                 for one in chosen
             ]  # fmt: skip
-            part = reading.Part(source, tuple(chosen), listing.folders)
+            part = reading.Part(source, tuple(chosen), listing.folders, listing.about)
             batch = reading.Batch(
-                (part,), config.max_file_bytes, config.languages, config.notebooks, config.redact
+                (part,), config.max_file_bytes, config.languages, config.notebooks, config.redact, limits
             )
-            yield pieces.Piece(batch, hash_json([of_source, made_of]))
-    refused = tuple(opt_outs(config))
+            yield pieces.Piece(batch, hash_json([of_source[source.repo], made_of]))
     for listing in found.listings:
         for cut in listing.table.slices if listing.table else ():
-            bounds = [cut.name, cut.kind, cut.start, cut.end, cut.first, cut.columns, cut.compressed]
-            lines = [line.line for line in refused]
-            task = table_reading.TableBatch(
-                cut, config.max_file_bytes, config.languages, config.notebooks, config.redact, refused
-            )
-            yield pieces.Piece(task, hash_json([alike, listing.source.revision, bounds, lines]))
+            file = cut.file
+            address = [file.where, file.size] if file.is_remote else []
+            bounds = [cut.name, cut.kind, cut.start, cut.end, cut.first, cut.columns, address]
+            key = hash_json([alike, listing.source.revision, bounds, lines])
+            yield pieces.Piece(
+                table_reading.TableBatch(
+                    cut, config.max_file_bytes, config.languages, config.notebooks, config.redact, refused, limits
+                ),
+                # What lies at an address may change unseen where the system there tells no mark of it.
+                key if file.mark or not file.is_remote else "",
+            )  # fmt: skip
+    for listing in found.listings:
+        for start in range(0, len(listing.commits), history.BATCH):
+            ids = listing.commits[start : start + history.BATCH]
+            key = hash_json([of_source[listing.source.repo], ids, listing.prefixes, lines])
+            # Where a history ends that was cut off, commits will show other changes when more of it is there.
+            yield pieces.Piece(
+                commits.CommitBatch(
+                    listing.source, ids, listing.prefixes, listing.folders, config.max_file_bytes, limits,
+                    config.languages, config.redact, refused,
+                ),
+                "" if listing.shallow else key,
+            )  # fmt: skip
+
+
+def _key_of(listing: Listing, alike: list[Any]) -> str:
+    """A hash over what all rows of a source depend on."""
+    source = listing.source
+    folders = sorted((folder, str(verdict)) for folder, verdict in listing.folders.items())
+    about = sorted((folder, str(known)) for folder, known in listing.about.items())
+    # The commit and a file's blob there decide what its row says of its revision.
+    return hash_json([
+        alike, source.repo, source.kind, source.commit, source.revision, str(source.license), folders, about,
+        source.package.sha256 if source.package else "",
+    ])  # fmt: skip
+
+
+def _conversations(
+    folder: Path, found: Found, config: SourceConfig, alike: list[Any], executor: Executor | None
+) -> Iterator[pieces.Piece]:
+    """Bring the events of each conversation together: one piece a partition of them.
+
+    The number of partitions follows from the size of the events alone, so that each fits into memory.
+    """
+    slices = [part for listing in found.listings if listing.events for part in listing.events.slices]
+    if not slices:
+        return
+    stage = Stage("events", VERSION, {}, {"sources": found.fingerprint})
+    made = build(folder / "events", stage, EVENTS, events.event_table, slices, executor=executor)
+    size = sum(value for name, value in made.manifest.counters.items() if name == "event bytes")
+    partitions = max(1, -(-size // _PARTITION_BYTES))
+    stage = Stage("conversations", VERSION, {"partitions": partitions}, {"events": made.content_hash})
+    grouped = regroup(
+        made,
+        folder / "conversations",
+        stage,
+        EVENTS,
+        "thread",
+        partitions=partitions,
+        order="order",
+        executor=executor,
+    )
+    limits, refused = _limits(config), tuple(opt_outs(config))
+    lines = [line.line for line in refused]
+    for path, shard in zip(grouped.shard_paths, grouped.manifest.shards, strict=True):
+        yield pieces.Piece(
+            conversations.ConversationBatch(str(path), limits, config.conversations, config.redact, refused),
+            hash_json([alike, shard.sha256, lines]),
+        )
+
+
+def _limits(config: SourceConfig) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted(with_limits(config.limits).items()))
 
 
 def _cut(listing: Listing, config: SourceConfig) -> Iterator[list[Candidate]]:
@@ -214,11 +234,11 @@ def _cost(candidate: Candidate, max_file_bytes: int) -> int:
 
 
 def _shards(parts: Iterator[pieces.Piece]) -> Iterator[tuple[pieces.Piece, ...]]:
-    """Pieces joined to shards of about a batch; a slice of a table is a shard of its own."""
+    """Pieces of files joined to shards of about a batch; any other is a shard of its own."""
     joined: list[pieces.Piece] = []
     room = BATCH_BYTES
     for piece in parts:
-        if isinstance(piece.task, table_reading.TableBatch):
+        if not isinstance(piece.task, reading.Batch):
             if joined:
                 yield tuple(joined)
             yield (piece,)
@@ -235,14 +255,20 @@ def _shards(parts: Iterator[pieces.Piece]) -> Iterator[tuple[pieces.Piece, ...]]
         yield tuple(joined)
 
 
-def _unread(piece: pieces.Piece, read: set[tuple[str, str]]) -> pieces.Piece:
-    """A piece without the files that became rows."""
-    if isinstance(piece.task, table_reading.TableBatch):
-        return piece
-    parts = tuple(
-        reading.Part(
-            part.source, tuple(c for c in part.candidates if (part.source.repo, c.path) not in read), {}
-        )
-        for part in piece.task.parts
-    )
-    return replace(piece, task=replace(piece.task, parts=parts))
+def _unread(piece: pieces.Piece, read: set[tuple[str, str]], died: frozenset[str]) -> pieces.Piece:
+    """A piece for a second look: without what became rows. `died`: on these a worker died."""
+    task = piece.task
+    if isinstance(task, commits.CommitBatch):
+        repo = task.source.repo
+        task = replace(task, ids=tuple(one for one in task.ids if (repo, commits.path_of(one)) not in read))
+    elif isinstance(task, table_reading.TableBatch):
+        task = replace(task, died=died)
+    elif isinstance(task, reading.Batch):
+        parts = [
+            replace(
+                part, candidates=tuple(c for c in part.candidates if (part.source.repo, c.path) not in read)
+            )
+            for part in task.parts
+        ]
+        task = replace(task, parts=tuple(part for part in parts if part.candidates), died=died)
+    return replace(piece, task=task)

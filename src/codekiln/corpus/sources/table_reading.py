@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from codekiln.corpus import languages, licenses
-from codekiln.corpus.sources import decoding, names, reading
+from codekiln.corpus.sources import decoding, kaggle, names, reading
 from codekiln.corpus.sources.tabular import Record, Slice, records
 
 #: What tables call a language that has another name among the 92.
@@ -31,12 +31,18 @@ class TableBatch:
     notebooks: tuple[str, ...]
     redact: tuple[str, ...] = ()
     refused: tuple[licenses.OptOut, ...] = ()
+    limits: tuple[tuple[str, float], ...] = ()
+    died: frozenset[str] = frozenset()
 
 
 def read_files(batch: TableBatch) -> tuple[pa.Table, dict[str, int]]:
     """The rows of `files` of a slice, sorted by (repo, path, kind), and how many rows and bytes were read."""
     counts = Counter[str]()
-    rows = [row for record in records(batch.part) for row in _rows(batch, record, counts)[0]]
+    rows: list[tuple[object, ...]] = []
+    for record in records(batch.part):
+        made, found, _ = _guarded(batch, record)
+        rows += made
+        counts.update(found)
     return reading.files_table(rows, counts)
 
 
@@ -44,11 +50,19 @@ def read_skipped(batch: TableBatch) -> pa.Table:
     """The reasons of records that did not become rows."""
     skipped = []
     for record in records(batch.part):
-        reason = _rows(batch, record, Counter())[1]
+        reason = _guarded(batch, record)[2]
         if reason:
             size = len((record.content or "").encode("utf-8", "replace"))
             skipped.append((record.repo, names.printable(record.path), reason, size))
     return reading.skipped_table(skipped)
+
+
+def _guarded(batch: TableBatch, record: Record) -> tuple[list[tuple[object, ...]], Counter[str], str]:
+    """The rows of a record with what they count, or none and the reason, whatever the record does."""
+    counts = Counter[str]()
+    name = f"{batch.part.name} row {record.row}"
+    made = reading.guarded(name, batch.died, lambda: _rows(batch, record, counts))
+    return ([], Counter(), made) if isinstance(made, str) else (made[0], counts, made[1])
 
 
 def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list[tuple[object, ...]], str]:
@@ -59,7 +73,8 @@ def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list
     language, text = _judge(record, batch.max_file_bytes)
     if not language:
         return [], text
-    forms = reading.forms(language, text, batch.notebooks)
+    about = kaggle.About(*record.about) if record.about is not None else None
+    forms = reading.forms(language, text, batch.notebooks, about, dict(batch.limits))
     if isinstance(forms, str):
         return [], forms
     chosen = [row for row in forms if batch.languages is None or row[1] in batch.languages]

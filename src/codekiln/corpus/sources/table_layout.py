@@ -1,0 +1,174 @@
+"""Cutting a table into slices, whatever its size: row groups of Parquet, runs of lines."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping
+from typing import IO, Any
+
+import pyarrow as pa
+
+from codekiln.corpus.sources.table_files import (
+    SUFFIXES,
+    TableFile,
+    file_name,
+    is_compressed,
+    opened,
+    parquet,
+    suffix_of,
+)
+from codekiln.corpus.sources.tabular import COLUMNS, FILES_COLUMN, MAX_LINE, Layout, Slice, named, parsed
+from codekiln.errors import UserError, one_line
+
+#: Bytes of a slice, as the table stores them uncompressed.
+SLICE_BYTES = 64 * 1024**2
+
+
+def find(file: TableFile, columns: Mapping[str, str]) -> Layout:
+    """Cut a table into slices.
+
+    A table on disk is marked by the SHA-256 of its bytes (of what they unpack to, for compressed lines), one at an
+    address by its own mark, where it has one: then no more of it is read than decides.
+
+    Args:
+        columns: part -> name of the column, in place of the usual names.
+
+    Raises:
+        UserError: it is no table, or has no column of contents, or one of another type than text.
+        RunError: an address cannot be reached.
+    """
+    base = file_name(file.where)
+    suffix = suffix_of(base) or ".jsonl"
+    name = base[: -len(suffix)]
+    if SUFFIXES[suffix] == "parquet":
+        return _find_parquet(file, name, columns)
+    if file.is_remote:
+        return _find_far_lines(file, name, columns)
+    return _find_lines(file, name, columns, is_compressed(base))
+
+
+def _choose(
+    file: TableFile, given: Mapping[str, str], names: dict[str, str], have: list[str]
+) -> tuple[tuple[str, str], ...]:
+    for part, column in given.items():
+        if column.split(".")[0] not in have:
+            raise UserError(
+                f"sources.columns.{part}: {file} has no column {column!r}; it has {', '.join(map(repr, have))}"
+            )
+    if "content" not in names and FILES_COLUMN not in have:
+        raise UserError(
+            f"{file} has no column of file contents ({', '.join(COLUMNS['content'])}); it has "
+            f"{', '.join(map(repr, have)) or 'none'}: name it with --set sources.columns.content=NAME"
+        )
+    return tuple(sorted(names.items()))
+
+
+def _find_parquet(file: TableFile, name: str, given: Mapping[str, str]) -> Layout:
+    try:
+        with parquet(file) as table:
+            schema, metadata = table.schema_arrow, table.metadata
+            sizes = [
+                (metadata.row_group(n).total_byte_size, metadata.row_group(n).num_rows)
+                for n in range(metadata.num_row_groups)
+            ]
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{file} is not a readable Parquet file ({one_line(error)[:160]})") from None
+    sample: dict[str, Any] = {field.name: _example(field.type) for field in schema}
+    columns = _choose(file, given, named(sample, given), schema.names)
+    content = dict(columns).get("content")
+    if content is not None and content in schema.names and not isinstance(sample[content], str | bytes):
+        kind = schema.field(content).type
+        raise UserError(
+            f"{file}: column {content!r} is {kind} and not text; name another with --set sources.columns.content=NAME"
+        )
+    slices, start, first, size, rows = [], 0, 0, 0, 0
+    for number, (group_bytes, group_rows) in enumerate(sizes):
+        if number > start and size + group_bytes > SLICE_BYTES:
+            slices.append(Slice(file, name, "parquet", start, number, first, columns))
+            start, first, size, rows = number, first + rows, 0, 0
+        size, rows = size + group_bytes, rows + group_rows
+    if start < len(sizes):
+        slices.append(Slice(file, name, "parquet", start, len(sizes), first, columns))
+    return Layout(tuple(slices), file.mark or _sha256(file))
+
+
+def _example(kind: pa.DataType) -> Any:
+    """A value of a column's type, for the search of names."""
+    if pa.types.is_struct(kind):
+        return {field.name: _example(field.type) for field in kind}
+    if pa.types.is_dictionary(kind):
+        return _example(kind.value_type)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view():
+        return ""
+    return b"" if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else 0
+
+
+def _find_lines(file: TableFile, name: str, given: Mapping[str, str], compressed: bool) -> Layout:
+    columns: tuple[tuple[str, str], ...] | None = None
+    slices, start, first, row, place = [], 0, 0, 0, 0
+    digest = hashlib.sha256()
+    try:
+        with opened(file) as stream:
+            while line := _line(file, stream, row):
+                digest.update(line)
+                if columns is None and line.strip():
+                    columns = _columns(file, row, line, given)
+                place += len(line)
+                row += 1
+                if place - start >= SLICE_BYTES and not compressed:
+                    slices.append(Slice(file, name, "lines", start, place, first, columns or ()))
+                    start, first = place, row
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{file} cannot be read ({one_line(error)[:160]}); is it whole?") from None
+    if columns is None:
+        raise _empty(file)
+    if place > start:
+        slices.append(Slice(file, name, "lines", start, place, first, columns))
+    return Layout(tuple(slices), f"sha256:{digest.hexdigest()}")
+
+
+def _find_far_lines(file: TableFile, name: str, given: Mapping[str, str]) -> Layout:
+    """Slices of lines at an address: only what lies where they are cut is read."""
+    slices, start = [], 0
+    with opened(file) as stream:
+        place, line = 0, _line(file, stream, 0)
+        while line and not line.strip():
+            place += len(line)
+            line = _line(file, stream, place)
+        if not line:
+            raise _empty(file)
+        columns = _columns(file, place, line, given)
+        while start < file.size:
+            end = min(start + SLICE_BYTES, file.size)
+            if end < file.size:
+                stream.seek(end - 1)
+                end += len(_line(file, stream, end)) - 1
+            slices.append(Slice(file, name, "lines", start, end, start, columns))
+            start = end
+    return Layout(tuple(slices), file.mark or _sha256(file))
+
+
+def _line(file: TableFile, stream: IO[bytes], row: int) -> bytes:
+    line = stream.readline(MAX_LINE + 1)
+    if len(line) > MAX_LINE:
+        raise UserError(f"{file}:{row + 1}: a line of more than {MAX_LINE:,} bytes is no record")
+    return line
+
+
+def _columns(file: TableFile, row: int, line: bytes, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    values = parsed(file, row, line)
+    _choose(file, given, named(values, given), list(values))
+    return tuple(sorted(given.items()))
+
+
+def _empty(file: TableFile) -> UserError:
+    return UserError(f"{file} holds no record; each line is to be a JSON object with the content of a file")
+
+
+def _sha256(file: TableFile) -> str:
+    digest = hashlib.sha256()
+    with opened(file) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return f"sha256:{digest.hexdigest()}"
