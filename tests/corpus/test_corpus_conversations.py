@@ -93,7 +93,7 @@ def read(
     out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
     config = SourceConfig(paths=tuple(map(str, paths)), **settings)
     build_sources(out, config, seed=0, executor=LocalExecutor(workers))
-    assert sorted(path.name for path in out.iterdir()) == ["files", "skipped"]
+    assert sorted(path.name for path in out.iterdir()) == ["files", "pieces.json", "skipped"]
     rows = {row["path"]: row for row in Dataset.open(out / "files").rows()}
     return rows, {row["path"]: row["reason"] for row in Dataset.open(out / "skipped").rows()}
 

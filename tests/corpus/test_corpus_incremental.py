@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import suppress
 
 import pytest
 from corpus_kit import commit, mutate, program, repository, tar, write
+from test_corpus_commits import change
+from test_corpus_conversations import comment, issue, packed
+from test_corpus_kaggle import KAGGLE, MORE, READ
+from test_corpus_notebooks import code, notebook
 
 from codekiln.corpus import minhash, signals
 from codekiln.corpus.build import build_corpus
 from codekiln.corpus.config import CorpusConfig, SourceConfig
-from codekiln.corpus.sources import pieces, reading, stage
+from codekiln.corpus.sources import commits, conversations, pieces, reading, stage
 from codekiln.corpus.sources.stage import build_sources
+from codekiln.errors import UserError
 from codekiln.pipeline.runner import folder_files
 from codekiln.shards import Dataset, LocalExecutor
 
@@ -213,3 +219,56 @@ def test_a_killed_incremental_build_goes_on_to_the_same_bytes(tmp_path, monkeypa
         _sources(out, [*old, *new], first)
         built = _corpus(out.with_name(out.name + "c"), out, corpus)
         assert (folder_files(out), folder_files(built)) == right
+
+
+def test_commits_and_conversations_are_taken_over_notebooks_measured_anew(tmp_path, monkeypatch):
+    repo = repository(tmp_path / "d-repo", {f"r{n}.py": program(20 + n) for n in range(4)})
+    for number in range(3):
+        change(repo, {f"r{number}.py": program(20 + number) + program(70 + number)})
+    change(repo, {"r3.py": program(76)}, "fix it")
+    talk = packed(
+        tmp_path / "talk.jsonl", [issue(1), comment(1, "bob", "I see it too."), issue(2, body="No.")]
+    )
+    folder = write(tmp_path / "k", {"a.ipynb": notebook(code(READ), code(MORE), **KAGGLE)})
+    write(folder, {"kernel-metadata.json": "{}", "dataset-metadata.json": '{"title": "Orders"}'})
+    new = write(tmp_path / "a-new", {"one.py": program(80), "two.py": program(81)})
+    time.sleep(0.03)
+    kinds = ("files", "commits", "issues")
+    first = _sources(tmp_path / "1", [repo, talk, folder], kinds=kinds)
+    _corpus(tmp_path / "1c", first)
+    scratch = _sources(tmp_path / "3", [repo, talk, folder, new], kinds=kinds)
+    other = _sources(tmp_path / "4", [repo, talk, folder], kinds=kinds, limits={"commit_context": 3})
+    write(folder, {"dataset-metadata.json": '{"title": "Orders of a very small shop"}'})
+    scratch_other = _sources(tmp_path / "5", [repo, talk, folder], kinds=kinds)
+    asked: list[str] = []
+    for module in (commits, conversations):
+        for name in ("read_files", "read_skipped"):
+            monkeypatch.setattr(module, name, lambda batch: asked.append("read"))
+    grown = _sources(tmp_path / "6", [repo, talk, folder], first, kinds=kinds)
+    assert asked == []
+    assert folder_files(grown) == folder_files(scratch_other)
+    built = _corpus(tmp_path / "6c", grown, tmp_path / "1c")
+    assert folder_files(built) == folder_files(_corpus(tmp_path / "5c", scratch_other))
+    write(folder, {"dataset-metadata.json": '{"title": "Orders"}'})
+    grown = _sources(tmp_path / "7", [repo, talk, folder, new], first, kinds=kinds)
+    assert asked == []
+    assert folder_files(grown) == folder_files(scratch)
+    monkeypatch.undo()
+    monkeypatch.setattr(stage, "BATCH_BYTES", 12_000)
+    again = _sources(tmp_path / "8", [repo, talk, folder], first, kinds=kinds, limits={"commit_context": 3})
+    assert folder_files(again) == folder_files(other)
+    assert {row["kind"] for row in Dataset.open(grown / "files").rows(["kind"])} == {
+        "file", "notebook script", "commit", "issue"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [{"rulesets": ("opencoder",)}, {"parse": "on"}])
+def test_what_was_measured_otherwise_is_measured_again(tmp_path, settings):
+    source = _sources(tmp_path / "1", _everything(tmp_path)[:1])
+    first = _corpus(tmp_path / "1c", source)
+    for out, earlier in (("2c", first), ("3c", None)):
+        with suppress(UserError):  # OpenCoder's rules leave none of these files
+            _corpus(tmp_path / out, source, earlier, **settings)
+    again = folder_files(tmp_path / "2c" / "signals")
+    assert again == folder_files(tmp_path / "3c" / "signals")
+    assert again != folder_files(first / "signals")

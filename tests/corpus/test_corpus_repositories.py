@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 import pytest
-from corpus_kit import commit, corpus, mutate, program, repository, sources, write
+from corpus_kit import commit, corpus, git, mutate, program, repository, sources, write
 
 from codekiln.corpus import minhash, repositories
 from codekiln.corpus.explain import explain
@@ -134,9 +134,36 @@ def test_sketches_estimate_what_sets_say(monkeypatch):
 
 
 def test_signatures_give_the_bands_of_files():
-    texts = [program(1), "", "few words", program(2)]
-    files = pa.table({"id": list("abcd"), "content": pa.array(texts, pa.large_string())})
-    assert repositories.band_table_of(repositories.signature_table(files)).equals(minhash.band_table(files))
+    texts = [program(1), "", "few words", program(2), program(2), ""]
+    kinds = ["file", "file", "file", "file", "commit", "issue"]
+    contents = pa.array(texts, pa.large_string())
+    files = pa.table({"id": list("abcdef"), "kind": kinds, "content": contents})
+    banded = repositories.band_table_of(repositories.signature_table(files))
+    assert banded.equals(minhash.band_table(files))
+    bands = banded["bands"].to_pylist()
+    assert not set(bands[3]) & set(bands[4])
+
+
+def test_commits_do_not_count_and_go_with_their_repository(tmp_path):
+    files = {f"m{n}.py": program(n) for n in range(4)}
+    lib, fork = repository(tmp_path / "lib", files), repository(tmp_path / "z-fork", files)
+    # The code is the same in the end; the ways there are not.
+    for folder, numbers in ((lib, range(20, 22)), (fork, range(30, 36))):
+        for number in numbers:
+            git(folder, "commit", "-q", "--allow-empty", "-m", "change")
+            write(folder, {"m0.py": program(0) + program(number)})
+            git(folder, "add", "-A")
+            git(folder, "commit", "-q", "-m", f"Read the orders of shop {number} only once")
+        commit(folder, {"m0.py": program(0)})
+    write(tmp_path / "other", {f"o{n}.py": program(40 + n) for n in range(4)})
+    source = sources(tmp_path, lib, fork, tmp_path / "other", kinds=("files", "commits"))
+    built = corpus(tmp_path, source, repository_jaccard=0.8, heldout_minimum=1)
+    fates = _fates(built)
+    assert sum(path.startswith("commit/") for _, path in fates) == 8
+    gone = {key for key, row in fates.items() if row["reason"] == repositories.REPOSITORY}
+    assert gone == {key for key in fates if key[0] == "z-fork"}
+    assert {row["repository_group"] for key, row in fates.items() if key[0] != "other"} == {"lib"}
+    assert what_if(built, {})["total"]["now"] == what_if(built, {})["total"]["then"]
 
 
 def test_the_same_for_any_order_of_sources(tmp_path, monkeypatch):
