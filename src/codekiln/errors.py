@@ -24,6 +24,10 @@ class RunError(CodekilnError):
     exit_code = 1
 
 
+class WorkerDied(RunError):
+    """A worker process ended in the middle of a task; what it was at may be tried again apart."""
+
+
 def one_line(text: object) -> str:
     """Collapse any message to a single line, so that an error never spills over several."""
     return " ".join(str(text).split())

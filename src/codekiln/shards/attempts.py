@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from codekiln.errors import WorkerDied
 from codekiln.progress import say
-from codekiln.shards.executors import Executor, WorkerDied
+from codekiln.shards.executors import Executor
 from codekiln.shards.guard import last_entered
 from codekiln.shards.store import ShardInfo, read_json, write_json
 
@@ -41,7 +42,7 @@ def make_all(
     run, is tried again in a process of its own; the item on which it dies there is left out for good and named aloud.
 
     Raises:
-        RunError: a worker died twice on a task outside every item, or before it began one.
+        WorkerDied: a worker died twice on a task outside every item, or before it began one.
     """
     left_out = _left_out(work)
 

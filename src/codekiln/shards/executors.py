@@ -15,7 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
-from codekiln.errors import RunError, UserError
+from codekiln.errors import UserError, WorkerDied
 
 
 def _start_worker() -> None:
@@ -57,10 +57,6 @@ def _signals_held() -> Iterator[None]:
             signal.signal(number, handler)
         for caught in sorted(set(heard)):
             signal.raise_signal(caught)
-
-
-class WorkerDied(RunError):
-    """A worker process ended in the middle of a task."""
 
 
 class Executor(Protocol):

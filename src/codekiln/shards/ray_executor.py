@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codekiln.errors import CodekilnError, UserError, one_line
-from codekiln.shards.executors import WorkerDied
+from codekiln.errors import CodekilnError, UserError, WorkerDied, one_line
 
 #: Tasks submitted ahead for each worker: enough that none waits, few enough that a stop is quick.
 _AHEAD = 3

@@ -14,10 +14,9 @@ from codekiln.corpus.sources.table_files import (
     TableFile,
     file_name,
     is_compressed,
-    opened,
-    parquet,
     suffix_of,
 )
+from codekiln.corpus.sources.table_streams import opened, parquet
 from codekiln.corpus.sources.tabular import COLUMNS, FILES_COLUMN, MAX_LINE, Layout, Slice, named, parsed
 from codekiln.errors import UserError, one_line
 

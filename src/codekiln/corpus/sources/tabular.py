@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from codekiln.corpus.sources.table_files import TableFile, opened, parquet
+from codekiln.corpus.sources.table_files import TableFile
+from codekiln.corpus.sources.table_streams import opened, parquet
 from codekiln.errors import UserError, one_line
 
 #: A line beyond this is no record of a file.
