@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -69,7 +70,7 @@ def end_to_end(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Any
         subprocess.run(
             [*command, "--set", f"corpus.against={against}"], check=True, stderr=subprocess.DEVNULL
         )
-        subprocess.run(["rm", "-r", str(out)], check=True)
+        shutil.rmtree(out)
         command += ["--set", f"corpus.against={against}"]
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
@@ -160,14 +161,15 @@ def peers(sample: Files) -> dict[str, Any]:
     measured: dict[str, Any] = {}
     for name, make in PEERS.items():
         try:
-            function = make()
+            step = make()
         except ImportError as error:
             print(f"{name} is left out: pip install {error.name}", file=sys.stderr)
             continue
-        begun = time.process_time()
-        for path, data in sample:
-            function(path, data.decode())
-        measured[name] = sum(len(data) for _, data in sample) / 1e6 / (time.process_time() - begun)
+        with step as function:
+            begun = time.process_time()
+            for path, data in sample:
+                function(path, data.decode())
+            measured[name] = sum(len(data) for _, data in sample) / 1e6 / (time.process_time() - begun)
     together = 1 / sum(1 / value for value in measured.values()) if measured else None
     return {**measured, "one after the other": together}
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+
+import corpus_secrets
 
 #: (path, text) -> anything; the work is what is measured.
 Step = Callable[[str, str], object]
 
 
-def pygments() -> Step:
+def pygments() -> AbstractContextManager[Step]:
     from pygments.lexers import guess_lexer_for_filename
     from pygments.util import ClassNotFound
 
@@ -21,36 +23,16 @@ def pygments() -> Step:
         except ClassNotFound:
             return None
 
-    return step
+    return nullcontext(step)
 
 
-def detect_secrets() -> Step:
-    from detect_secrets.core.scan import scan_file
-    from detect_secrets.settings import transient_settings
+def detect_secrets() -> AbstractContextManager[Step]:
+    import detect_secrets  # noqa: F401  # the ImportError names it
 
-    plugins = [
-        {"name": name}
-        for name in (
-            "AWSKeyDetector", "AzureStorageKeyDetector", "BasicAuthDetector", "Base64HighEntropyString",
-            "HexHighEntropyString", "GitHubTokenDetector", "JwtTokenDetector", "KeywordDetector", "PrivateKeyDetector",
-            "SlackDetector", "StripeDetector", "TwilioKeyDetector",
-        )
-    ]  # fmt: skip
-    folder = tempfile.mkdtemp()
-
-    def step(path: str, text: str) -> object:
-        file = Path(folder) / Path(path).name
-        file.write_text(text, encoding="utf-8", newline="")
-        try:
-            with transient_settings({"plugins_used": plugins}):
-                return list(scan_file(str(file)))
-        finally:
-            file.unlink()
-
-    return step
+    return corpus_secrets.detect_secrets()
 
 
-def datasketch() -> Step:
+def datasketch() -> AbstractContextManager[Step]:
     """As BigCode's recipe has it: words, 5-grams, 250 permutations, an LSH index."""
     from datasketch import MinHash, MinHashLSH
 
@@ -66,10 +48,10 @@ def datasketch() -> Step:
         index.insert(next(number), sketch)
         return found
 
-    return step
+    return nullcontext(step)
 
 
-def line_rules() -> Step:
+def line_rules() -> AbstractContextManager[Step]:
     """The arithmetic of the usual filters, line by line and character by character."""
 
     def step(path: str, text: str) -> object:
@@ -80,10 +62,10 @@ def line_rules() -> Step:
         encoded = sum(len(one) for one in re.findall(r"[A-Za-z0-9+/]{64,}={0,2}", text))
         return lengths, letters, digits, encoded
 
-    return step
+    return nullcontext(step)
 
 
-def word_runs() -> Step:
+def word_runs() -> AbstractContextManager[Step]:
     """Decontamination with joined strings of ten words in a set."""
     tests: set[str] = {"a " * 10}
 
@@ -91,10 +73,10 @@ def word_runs() -> Step:
         words = re.findall(r"\w+", text.lower())
         return [gram for at in range(len(words) - 9) if (gram := " ".join(words[at : at + 10])) in tests]
 
-    return step
+    return nullcontext(step)
 
 
-PEERS: dict[str, Callable[[], Step]] = {
+PEERS: dict[str, Callable[[], AbstractContextManager[Step]]] = {
     "Pygments, language": pygments,
     "detect-secrets, default plugins": detect_secrets,
     "datasketch MinHash LSH": datasketch,

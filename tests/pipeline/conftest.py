@@ -6,7 +6,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from pipeline_kit import git
+from pipeline_kit import git, write_modules
 
 MODULES = (
     "textwrap",
@@ -62,3 +62,8 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, repository: Path, pico_chec
     path = tmp_path_factory.mktemp("recipe") / "pico.yaml"
     path.write_text(RECIPE.format(source=repository, model=pico_checkpoint))
     return path
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_modules(tmp_path_factory.mktemp("modules") / "project", 6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from codekiln.shards import Dataset
 from codekiln.shards.store import OUTPUT_MARK
 
 
@@ -130,3 +132,69 @@ def leftovers(folder: Path) -> list[str]:
     """Unfinished work below a run's folder: nothing of it may be there when the run has ended well."""
     patterns = ("*.partial", "*.tmp", "*.old", "state-*", "*.documents", "shuffle")
     return sorted(str(path.relative_to(folder)) for pattern in patterns for path in folder.rglob(pattern))
+
+
+def module(number: int) -> str:
+    """Python that no rule drops and that is no near copy of another module."""
+    names = [
+        f"{word}_{number * 7 + at}"
+        for at, word in enumerate(("read", "parse", "write", "merge", "close", "count"))
+    ]
+    return "".join(
+        f"def {name}(value, other={at}):\n    total = value * {number + at} + other\n    return total - len('{name}')\n\n\n"
+        for at, name in enumerate(names)
+    )
+
+
+def write_modules(folder: Path, count: int) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(count):
+        (folder / f"m{number}.py").write_text(module(number))
+    return folder
+
+
+def run(
+    recipe: Path, folder: Path, *arguments: str | Path, until: str = "corpus", check: int = 0, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """`codekiln run` up to a stage; a run that ends badly has to say why in one last line, and nothing on stdout."""
+    stop = ("--until", until) if until else ()
+    done = codekiln(
+        "run",
+        recipe,
+        "-o",
+        folder,
+        "--workers",
+        "1",
+        "--threads",
+        "1",
+        *stop,
+        *arguments,
+        check=check,
+        **options,
+    )
+    if check:
+        said = done.stderr.strip().splitlines()
+        assert said[-1].startswith("codekiln: error: "), done.stderr
+        assert sum("error:" in line for line in said) == 1
+        assert "internal error" not in done.stderr
+        assert done.stdout == ""
+    return done
+
+
+def files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Rows of `files` by path, without the licence columns' worth of detail."""
+    return {row["path"]: row for row in Dataset.open(folder / "stages/sources/files").rows()}
+
+
+def skipped(folder: Path) -> dict[str, str]:
+    return {row["path"]: row["reason"] for row in Dataset.open(folder / "stages/sources/skipped").rows()}
+
+
+def powerless() -> None:
+    """Take from root what reads files whatever their mode, so that modes count for the tests as for a user."""
+    if os.getuid() == 0:
+        drop, override, search = 24, 1, 2  # PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        libc = ctypes.CDLL(None, use_errno=True)
+        for capability in (override, search):
+            if libc.prctl(drop, capability, 0, 0, 0):
+                raise OSError(ctypes.get_errno(), "prctl")

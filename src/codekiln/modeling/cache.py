@@ -15,7 +15,7 @@ from typing import Any
 from codekiln.downloads.cachefolder import cache_root, sync
 from codekiln.errors import RunError
 from codekiln.modeling.catalogue import CATALOGUE
-from codekiln.modeling.checkpoint_folder import file_sha256
+from codekiln.shards.store import hash_file
 
 RECORD = "codekiln.json"
 #: Goes up when the way a checkpoint is prepared changes its bytes; older ones are then prepared anew.
@@ -58,7 +58,7 @@ def mending(folder: Path) -> str:
 
 def damaged_files(folder: Path, record: dict[str, Any]) -> list[str]:
     """Names of the recorded files whose content no longer has the recorded SHA-256 (reads everything)."""
-    return [name for name, value in record["files"].items() if file_sha256(folder / name) != value["sha256"]]
+    return [name for name, value in record["files"].items() if hash_file(folder / name) != value["sha256"]]
 
 
 def prepare(folder: Path, provenance: dict[str, Any], fill: Callable[[Path], object]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def prepare(folder: Path, provenance: dict[str, Any], fill: Callable[[Path], obj
         partial.mkdir(parents=True)
         fill(partial)
         files = {
-            path.name: {"size": path.stat().st_size, "sha256": file_sha256(path)}
+            path.name: {"size": path.stat().st_size, "sha256": hash_file(path)}
             for path in sorted(partial.iterdir())
         }
         record = {**provenance, "files": files}

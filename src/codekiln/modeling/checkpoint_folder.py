@@ -133,15 +133,6 @@ def parameter_count(config: dict[str, Any]) -> int:
     return total
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_HASH_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def checkpoint_hash(folder: Path) -> str:
     """SHA-256 of the weights: the content of the safetensors files, one after the other by name.
 

