@@ -52,7 +52,7 @@ def sources_stage(
     found = find(config, beside / RESOLVED if beside else None, fetch=fetch)
     return Stage(
         "sources",
-        4,
+        5,
         # What is read counts by its content, not by where it lies.
         {**config.model_dump(mode="json", exclude={"paths", "opt_out"}), "seed": seed},
         {"code": found.fingerprint},
@@ -69,7 +69,7 @@ def corpus_stage(recipe: Recipe, sources: Path, executor: Executor) -> Stage:
     tests = {"tests": index.stem} if index else {}
     return Stage(
         "corpus",
-        4,
+        5,
         # Test sets count by their content, not by where they lie.
         {**config.model_dump(mode="json", exclude={"against"}), "seed": seed},
         {"sources": output_hash(sources), **tests},
