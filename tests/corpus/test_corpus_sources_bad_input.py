@@ -160,10 +160,10 @@ def test_a_file_that_kills_its_worker_costs_that_file(tmp_path, monkeypatch):
     assert folder_files(mended) == folder_files(sources(tmp_path / "scratch", folder))
 
 
-def dies_on_poison(records, seen_ns, shard):
+def dies_on_poison(seen_ns, shard):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "judge", deadly_judge)
-        return _original_make_files(records, seen_ns, shard)
+        return _original_make_files(seen_ns, shard)
 
 
 _original_judge, _original_make_files = reading.judge, pieces.make_files

@@ -49,6 +49,16 @@ def executor_option(function: Function) -> Function:
     )(function)
 
 
+def shards_option(function: Function) -> Function:
+    """`--shards ADDRESS` -> `shards: str | None`, for `codekiln.shards.stored`."""
+    return click.option(
+        "--shards",
+        metavar="ADDRESS",
+        help="Keep the data at an address of this run's own (s3://BUCKET/PREFIX, gs://…, az://…) and only records in "
+        "DIR, so that workers need no file system of this machine; the result does not depend on it.  [default: DIR]",
+    )(function)
+
+
 def threads_option(function: Function) -> Function:
     """`--threads N` -> `threads: int`, by default the cores that this process may use."""
     return click.option(

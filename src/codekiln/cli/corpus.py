@@ -13,6 +13,7 @@ from codekiln.cli.common import (
     json_option,
     output_folder,
     set_option,
+    shards_option,
     stage_root,
     table,
     workers_option,
@@ -42,6 +43,7 @@ corpus.add_command(decontaminate)
 @set_option
 @workers_option
 @executor_option
+@shards_option
 @json_option
 def build(
     sources: tuple[str, ...],
@@ -50,6 +52,7 @@ def build(
     overrides: tuple[str, ...],
     workers: int,
     executor: str,
+    shards: str | None,
     as_json: bool,
 ) -> None:
     """Read SOURCEs (repositories, folders, files, archives, packages, tables, GitHub events), filter, deduplicate, split.
@@ -68,12 +71,13 @@ def build(
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
     from codekiln.recipe import Given, load_recipe
-    from codekiln.shards import choose
+    from codekiln.shards import choose, stored
 
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
     loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
     runner = choose(executor, workers)
-    with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
+    local = list(filter(is_local, loaded.sources.paths))
+    with locked(folder, ["sources", "corpus"], sources=local), stored(folder, shards):
         bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
     summary = summarize(folder / "sources", folder / "corpus")

@@ -12,6 +12,7 @@ from codekiln.cli.common import (
     json_option,
     output_folder,
     set_option,
+    shards_option,
     table,
     threads_option,
     workers_option,
@@ -47,6 +48,7 @@ from codekiln.cli.common import (
 @click.option("--dry-run", is_flag=True, help="Only show the stages and which are up to date.")
 @workers_option
 @executor_option
+@shards_option
 @threads_option
 @json_option
 def run(
@@ -63,6 +65,7 @@ def run(
     dry_run: bool,
     workers: int,
     executor: str,
+    shards: str | None,
     threads: int,
     as_json: bool,
 ) -> None:
@@ -81,7 +84,7 @@ def run(
     from codekiln.errors import UserError
     from codekiln.pipeline.run import Run
     from codekiln.recipe import Given, load_recipe
-    from codekiln.shards import choose
+    from codekiln.shards import choose, stored
 
     if tokens is not None and minutes is not None:
         raise UserError("give either --tokens or --minutes, not both")
@@ -106,7 +109,7 @@ def run(
             [f"recipe {loaded.name}, folder {folder}", *lines],
         )
         return
-    with work.hold():
+    with work.hold(), stored(folder, shards):
         if until is not None:
             work.up_to(until)
             line = f"{folder / 'stages' / until}: done; the same command without --until goes on from here"

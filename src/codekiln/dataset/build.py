@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain, count, groupby, islice
@@ -24,7 +23,9 @@ from codekiln.errors import UserError
 from codekiln.fim import document_rng
 from codekiln.progress import say
 from codekiln.shards import Dataset, Executor, Stage
+from codekiln.shards.folders import remove_folder
 from codekiln.shards.kernel import build, holds
+from codekiln.shards.places import place_of
 from codekiln.shards.store import read_shard
 from codekiln.shards.tables import SEQUENCES
 
@@ -142,7 +143,7 @@ def _build_level(
         ]
         sizes = [len(task.rows) for task in tasks]
         build(out, stage, SEQUENCES, gather_rows, tasks, executor=executor, unit="rows", sizes=sizes)
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_folder(temporary)
 
 
 def _enough_rows(
@@ -257,5 +258,5 @@ def _values(column: pa.ListArray, row: int) -> np.ndarray:
 
 @lru_cache(maxsize=2 * MIXED)
 def _shard(path: str, sha256: str) -> dict[str, Any]:
-    table = read_shard(Path(path))
+    table = read_shard(place_of(path))
     return {name: table.column(name).combine_chunks() for name in table.column_names}

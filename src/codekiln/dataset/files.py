@@ -10,6 +10,7 @@ from pathlib import Path
 from codekiln.dataset.documents import normalise
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
+from codekiln.shards.places import Place
 from codekiln.shards.store import read_shard
 from codekiln.shards.tables import COMPOSED_KINDS
 
@@ -33,7 +34,7 @@ class TrainFiles:
         self.languages: list[str] = columns["language"]
         self.sizes: list[int] = columns["size"]
         self._shards = [
-            (str(path), info.sha256) for path, info in zip(dataset.shard_paths, dataset.manifest.shards)
+            (path, info.sha256) for path, info in zip(dataset.shard_paths, dataset.manifest.shards)
         ]
         self._starts = [0]
         for info in dataset.manifest.shards:
@@ -75,5 +76,5 @@ def open_files(corpus: str, content_hash: str) -> TrainFiles:
 
 
 @lru_cache(maxsize=4)
-def _contents(path: str, sha256: str):  # type: ignore[no-untyped-def]
-    return read_shard(Path(path), ["content"]).column("content")
+def _contents(place: Place, sha256: str):  # type: ignore[no-untyped-def]
+    return read_shard(place, ["content"]).column("content")

@@ -25,7 +25,7 @@ def stats(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: the folder holds no built dataset.
     """
-    levels = {name: _level(Dataset.open(folder / name)) for name in LEVELS}
+    levels = {name: _level(Dataset.open(folder / name), name) for name in LEVELS}
     seen: set[str] = set().union(*(level.pop("_seen") for level in levels.values()))
     capacity = sum(level.pop("_capacity") for level in levels.values())
     totals: dict[str, Any] = {
@@ -46,9 +46,9 @@ def stats(folder: Path) -> dict[str, Any]:
     }
 
 
-def _level(dataset: Dataset) -> dict[str, Any]:
+def _level(dataset: Dataset, name: str) -> dict[str, Any]:
     config = dataset.manifest.config
-    length = config["length"] if dataset.path.name == "file" else config["repository_length"]
+    length = config["length"] if name == "file" else config["repository_length"]
     forms: dict[str, int] = {}
     seen: set[str] = set()
     epochs = tokens = targets = 0

@@ -21,6 +21,7 @@ from typing import Any
 from codekiln.errors import UserError
 from codekiln.machine import release_memory
 from codekiln.progress import format_duration, say
+from codekiln.shards import far, places
 from codekiln.shards.folders import (
     CLAIM,
     RECORD,
@@ -42,7 +43,7 @@ from codekiln.shards.store import (
 )
 
 #: Files that tell of one execution (timings, host) or help the next one, and so are no part of an output's hash.
-UNHASHED = frozenset({RECORD, "run.json", "pieces.json", CLAIM})
+UNHASHED = frozenset({RECORD, "run.json", "pieces.json", CLAIM, places.RECORD})
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,10 @@ def finished(folder: Path, stage: Stage) -> dict[str, Any] | None:
     record = read_record(folder)
     if record["key"] != stage.key:
         return None
+    far_away = far.sizes_of(folder)
     for name, (size, _) in record["files"].items():
         path = folder / name
-        if not path.is_file() or path.stat().st_size != size:
+        if (path.stat().st_size if path.is_file() else far_away.get(name)) != size:
             return None
     return record
 
@@ -174,12 +176,15 @@ def output_hash(folder: Path) -> str:
 
 
 def folder_files(folder: Path) -> dict[str, tuple[int, str]]:
-    """Relative path -> (size in bytes, SHA-256) of every hashed file below a folder, sorted."""
-    files: dict[str, tuple[int, str]] = {}
+    """Relative path -> (size in bytes, SHA-256) of every hashed file below a folder, sorted.
+
+    A shard at an address counts as the file that it would be.
+    """
+    files = far.shards_of(folder)
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name not in UNHASHED:
             files[path.relative_to(folder).as_posix()] = (path.stat().st_size, hash_file(path))
-    return files
+    return dict(sorted(files.items()))
 
 
 @contextmanager

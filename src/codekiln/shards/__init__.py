@@ -1,6 +1,7 @@
 """The data kernel: Arrow tables in Parquet shards, map and regroup, executors, manifests."""
 
 from codekiln.shards.executors import Executor, LocalExecutor, choose
+from codekiln.shards.far import stored
 from codekiln.shards.kernel import Stage, build, map_shards, regroup
 from codekiln.shards.rows import known_rows, map_rows, places_of
 from codekiln.shards.store import Dataset, Manifest
@@ -18,4 +19,5 @@ __all__ = [
     "map_shards",
     "places_of",
     "regroup",
+    "stored",
 ]

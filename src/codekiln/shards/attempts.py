@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from codekiln.errors import WorkerDied
 from codekiln.progress import say
+from codekiln.shards import places
 from codekiln.shards.executors import Executor
 from codekiln.shards.guard import last_entered
+from codekiln.shards.places import Place
 from codekiln.shards.store import ShardInfo, read_json, write_json
 
 #: Of each task, the items on which a worker died twice.
@@ -17,69 +19,100 @@ LEFT_OUT = "left-out.json"
 #: Before the item's name in the counters of a manifest.
 DIED = "left out, a worker died on it: "
 
+#: What is made of a task: its shard, and what its making noted.
+Result: TypeAlias = "tuple[ShardInfo, Any]"
+#: What a worker is given: number, task, items to leave out, and whether it is tried alone.
+Attempt: TypeAlias = "tuple[int, Any, list[str], bool]"
 
-def journal_of(work: Path, number: int) -> Path:
+
+def journal_of(place: Place, number: int) -> Place:
     """Where the task of a shard says which item it is at."""
-    return work / f"part-{number:05d}.doing"
+    return places.join(place, f"part-{number:05d}.doing")
 
 
-def standing(work: Path, tasks: int) -> dict[int, ShardInfo]:
-    """The shards that an earlier run has finished, by number."""
-    records = ((number, work / f"part-{number:05d}.json") for number in range(tasks))
-    return {n: ShardInfo.model_validate(read_json(path)) for n, path in records if path.exists()}
+def record_of(work: Path, number: int) -> Path:
+    """Where it is written down that a shard stands."""
+    return work / f"part-{number:05d}.json"
+
+
+def standing(work: Path, place: Place, tasks: int) -> dict[int, ShardInfo]:
+    """The shards that an earlier run has finished, by number; of those at an address, the ones that are still there."""
+    records = ((number, record_of(work, number)) for number in range(tasks))
+    infos = {n: ShardInfo.model_validate(read_json(path)) for n, path in records if path.exists()}
+    if infos and not isinstance(place, Path):
+        there = places.listing(place)
+        infos = {n: info for n, info in infos.items() if there.get(info.name) == info.bytes}
+    return infos
 
 
 def make_all(
-    make: Callable[[Any], ShardInfo],
+    make: Callable[[Attempt], Result],
     work: Path,
+    place: Place,
     tasks: Sequence[Any],
     done: dict[int, ShardInfo],
     executor: Executor,
-) -> Iterator[tuple[int, ShardInfo]]:
-    """Yield (number, shard) of every task that is not in `done`; the caller adds to `done` what it is given.
+) -> Iterator[tuple[int, Result]]:
+    """Yield (number, result) of every task that is not in `done`; the caller adds to `done` what it is given.
 
-    `make` takes (number, task, items to leave out). A task that was under way when a worker died, now or in an earlier
-    run, is tried again in a process of its own; the item on which it dies there is left out for good and named aloud.
+    `make` takes an attempt. Tasks that were under way when an earlier run ended are tried first, apart from this process;
+    when a worker dies, those that were under way are tried again each in a process of its own, and the item on which
+    one dies there is left out for good and named aloud.
 
     Raises:
         WorkerDied: a worker died twice on a task outside every item, or before it began one.
     """
     left_out = _left_out(work)
 
-    def task(number: int) -> tuple[int, Any, list[str]]:
-        return number, tasks[number], left_out.get(number, [])
+    def attempt(number: int, alone: bool = False) -> Attempt:
+        return number, tasks[number], left_out.get(number, []), alone
 
     def missing() -> list[int]:
         return [number for number in range(len(tasks)) if number not in done]
 
+    died = False
     while numbers := missing():
-        begun = [number for number in numbers if journal_of(work, number).exists()]
-        for number in begun:
-            yield number, _alone(make, work, number, task, left_out, executor)
+        begun = _begun(place, numbers)
+        if died:
+            for number in begun:
+                yield number, _alone(make, work, place, number, attempt, left_out, executor)
         rest = [number for number in numbers if number not in begun]
         try:
-            for position, info in executor.run(make, [task(number) for number in rest]):
-                yield rest[position], info
+            for some, apart in (([] if died else begun, True), (rest, False)):
+                for position, result in (
+                    executor.run(make, [attempt(n) for n in some], apart=apart) if some else ()
+                ):
+                    yield some[position], result
         except WorkerDied:
-            yield from ((n, info) for n, info in standing(work, len(tasks)).items() if n not in done)
-            if not any(journal_of(work, number).exists() for number in missing()):
+            died = True
+            if not _begun(place, missing()):
                 raise
 
 
+def _begun(place: Place, numbers: list[int]) -> list[int]:
+    """Those tasks whose journal is there: a process died while it was at them."""
+    if isinstance(place, Path):
+        names = {path.name for path in place.glob("part-*.doing")}
+    else:
+        names = set(places.listing(place))
+    return [number for number in numbers if f"part-{number:05d}.doing" in names]
+
+
 def _alone(
-    make: Callable[[Any], ShardInfo],
+    make: Callable[[Attempt], Result],
     work: Path,
+    place: Place,
     number: int,
-    task: Callable[[int], tuple[int, Any, list[str]]],
+    attempt: Callable[[int, bool], Attempt],
     left_out: dict[int, list[str]],
     executor: Executor,
-) -> ShardInfo:
+) -> Result:
     while True:
         try:
-            ((_, info),) = executor.run(make, [task(number)], apart=True)
-            return info
+            ((_, result),) = executor.run(make, [attempt(number, True)], apart=True)
+            return result
         except WorkerDied:
-            item = last_entered(journal_of(work, number))
+            item = last_entered(journal_of(place, number))
             if not item or item in left_out.get(number, []):
                 raise
             say(f"{item}: a worker process died on it again; it is left out")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.errors import UserError
+from codekiln.shards import far
 from codekiln.shards.store import MANIFEST, disk_errors
 
 CLAIM = "claim.json"
@@ -98,7 +99,13 @@ def remove_leftover(out: Path) -> None:
     if path.is_symlink():
         path.unlink()
     else:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that codekiln made, if it is there, and its shards at an address."""
+    far.forget(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _leftover(out: Path) -> Path:

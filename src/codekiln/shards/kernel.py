@@ -2,7 +2,8 @@
 
 A stage is a plain function from a task (or an Arrow table) to an Arrow table. Shards are written in a sibling
 `.partial` folder, each recorded as soon as it stands, and the folder is renamed when all are there: a killed
-stage goes on where it was. Same input, configuration and seed give byte-identical shards on every executor and
+stage goes on where it was. Within `far.storing` they are written at an address instead, and the folder holds the records:
+those are written by the main process alone, so that workers need no file system of its. Same input, configuration and seed give byte-identical shards on every executor and
 any number of workers, because a shard's name and content depend on its task alone.
 """
 
@@ -23,8 +24,17 @@ import pyarrow.compute as pc
 
 from codekiln.errors import RunError
 from codekiln.progress import Progress
-from codekiln.shards import guard
-from codekiln.shards.attempts import DIED, LEFT_OUT, journal_of, make_all, standing
+from codekiln.shards import far, guard, places
+from codekiln.shards.attempts import (
+    DIED,
+    LEFT_OUT,
+    Attempt,
+    Result,
+    journal_of,
+    make_all,
+    record_of,
+    standing,
+)
 from codekiln.shards.executors import Executor, LocalExecutor
 from codekiln.shards.folders import (
     CLAIM,
@@ -34,12 +44,13 @@ from codekiln.shards.folders import (
     replace_folder,
     require_ours,
 )
+from codekiln.shards.places import Place
 from codekiln.shards.store import (
     MANIFEST,
     Dataset,
-    ShardInfo,
     disk_errors,
     hash_json,
+    json_bytes,
     new_manifest,
     read_json,
     read_shard,
@@ -47,8 +58,8 @@ from codekiln.shards.store import (
     write_shard,
 )
 
-#: What a stage function may return: a table, or a table with counters.
-Made: TypeAlias = "pa.Table | tuple[pa.Table, dict[str, int]]"
+#: What a stage function may return: a table, or a table with counters, or with counters and a note (see `build`).
+Made: TypeAlias = "pa.Table | tuple[pa.Table, dict[str, int]] | tuple[pa.Table, dict[str, int], Any]"
 
 
 @dataclass(frozen=True)
@@ -81,35 +92,43 @@ def build(
     quiet: bool = False,
     unit: str = "shards",
     sizes: Sequence[int] | None = None,
+    noted: Callable[[int, Any], None] | None = None,
 ) -> Dataset:
     """Make one shard a task and return the finished dataset; what already stands is not made twice.
 
     Args:
-        out: folder of the dataset; replaced when it holds codekiln's output of another key.
-        function: task -> table, or (table, counters); picklable when the executor has several workers.
+        out: folder of the dataset; replaced when it holds codekiln's output of another key. What stands is not moved,
+            wherever its shards are.
+        function: task -> table, or (table, counters), or (table, counters, note); picklable when the executor has
+            several workers.
         tasks: one element a shard, in shard order.
         executor: who runs the tasks; this process, where left out, and then a task that kills it is not tried apart.
         unit: what the progress line counts.
         sizes: how many units each task holds; one each when left out.
+        noted: takes each task's number and note in this process, before its shard counts as made.
 
     Raises:
-        UserError: `out` or its `.partial` holds something that codekiln has not made.
-        RunError: the disk is full, a worker died again and again, or the folder cannot be written.
+        UserError: `out` or its `.partial` holds something that codekiln has not made, or an address refuses.
+        RunError: the disk is full, a worker died again and again, or the folder or address cannot be written.
     """
     require_ours(out)
     if holds(out, stage):
         remove_leftover(out)
         return Dataset.open(out)
-    work = _claim(out, stage)
+    work, place = _claim(out, stage, len(tasks))
     if holds(work, stage):
         return _finish(work, out)
     weights = list(sizes) if sizes is not None else [1] * len(tasks)
-    make = partial(_make_shard, function, work, schema, executor is not None)
-    infos = standing(work, len(tasks))
+    make = partial(_make_shard, function, place, schema, executor is not None)
+    infos = standing(work, place, len(tasks))
     with Progress(stage.name, sum(weights), unit, start=sum(weights[number] for number in infos)) as progress:
         if quiet:
             progress._every = float("inf")
-        for number, info in make_all(make, work, tasks, infos, executor or LocalExecutor()):
+        made = make_all(make, work, place, tasks, infos, executor or LocalExecutor())
+        for number, (info, note) in made:
+            if noted:
+                noted(number, note)
+            write_json(record_of(work, number), info.model_dump())
             infos[number] = info
             progress.update(weights[number])
     manifest = new_manifest(
@@ -121,6 +140,8 @@ def build(
         inputs=stage.inputs,
         seed=stage.seed,
     )
+    if not isinstance(place, Path):
+        places.write(f"{place}/{MANIFEST}", json_bytes(manifest.model_dump()))
     write_json(work / MANIFEST, manifest.model_dump())
     return _finish(work, out)
 
@@ -158,17 +179,20 @@ def regroup(
     if holds(out, stage):
         remove_leftover(out)
         return Dataset.open(out)
-    work = _claim(out, stage)
-    shuffle = work / "shuffle"
-    shuffle.mkdir(exist_ok=True)
+    work, place = _claim(out, stage, partitions, shuffled=len(source.shard_paths))
+    records, shuffle = work / "shuffle", places.join(place, "shuffle")
+    records.mkdir(exist_ok=True)
+    written = {n: records / f"{n:05d}.json" for n in range(len(source.shard_paths))}
+    pending = [(n, path) for n, path in enumerate(source.shard_paths) if not written[n].exists()]
     split = partial(_split_one, shuffle, key, partitions)
-    pending = [
-        (n, path) for n, path in enumerate(source.shard_paths) if not (shuffle / f"{n:05d}.done").exists()
-    ]
-    for _ in (executor or LocalExecutor()).run(split, pending):
-        pass
-    gather = partial(_gather_one, shuffle, len(source.shard_paths), key, order, schema)
-    return build(out, stage, schema, gather, list(range(partitions)), executor=executor)
+    for position, filled in (executor or LocalExecutor()).run(split, pending):
+        write_json(written[pending[position][0]], filled)
+    filled_by: list[list[int]] = [[] for _ in range(partitions)]
+    for number, record in written.items():
+        for partition in read_json(record):
+            filled_by[partition].append(number)
+    gather = partial(_gather_one, shuffle, key, order, schema)
+    return build(out, stage, schema, gather, list(enumerate(filled_by)), executor=executor)
 
 
 def holds(folder: Path, stage: Stage) -> bool:
@@ -180,6 +204,7 @@ def holds(folder: Path, stage: Stage) -> bool:
 
 
 def _finish(work: Path, out: Path) -> Dataset:
+    far.tidy(work)
     for record in [*work.glob("part-*.json"), *work.glob("part-*.doing"), work / LEFT_OUT, work / CLAIM]:
         record.unlink(missing_ok=True)
     shutil.rmtree(work / "shuffle", ignore_errors=True)
@@ -187,39 +212,38 @@ def _finish(work: Path, out: Path) -> Dataset:
     return Dataset.open(out)
 
 
-def _claim(out: Path, stage: Stage) -> Path:
-    """Open the work folder of a dataset for a stage; leftovers of another key are thrown away."""
-    work = partial_folder(out)
+def _claim(out: Path, stage: Stage, parts: int, shuffled: int = 0) -> tuple[Path, Place]:
+    """Open the work folder of a dataset for a stage, and say where its shards go.
+
+    Leftovers of another key, or with their shards at another place, are thrown away.
+    """
+    work, mark, home = partial_folder(out), partial_folder(out) / CLAIM, far.home(stage.name, stage.key)
     require_ours(work)
     if holds(work, stage):
-        return work
-    mark = work / CLAIM
-    if (work / MANIFEST).exists() or not mark.exists() or read_json(mark) != stage.key:
+        return work, places.address_of(work) or work
+    ours = mark.exists() and not (work / MANIFEST).exists() and read_json(mark) == stage.key
+    if not ours or places.address_of(work) != home:
         discard_partial(out)
     with disk_errors(work):
         work.mkdir(parents=True, exist_ok=True)
     write_json(mark, stage.key)
-    return work
+    if home and places.address_of(work) is None:
+        write_json(work / places.RECORD, {"address": home, "parts": parts, "shuffled": shuffled})
+    return work, home or work
 
 
 def _make_shard(
-    function: Callable[[Any], Made],
-    work: Path,
-    schema: pa.Schema,
-    journals: bool,
-    task: tuple[int, Any, list[str]],
-) -> ShardInfo:
-    number, value, left_out = task
-    with guard.journal(journal_of(work, number), left_out) if journals else nullcontext():
+    function: Callable[[Any], Made], place: Place, schema: pa.Schema, journals: bool, task: Attempt
+) -> Result:
+    number, value, left_out, alone = task
+    with guard.journal(journal_of(place, number), left_out, alone) if journals else nullcontext():
         made = function(value)
-    table, counters = made if isinstance(made, tuple) else (made, {})
+    table, counters, note = ((*made, None) if isinstance(made, tuple) else (made, {}, None))[:3]
     counters = counters | {f"{DIED}{item}": 1 for item in left_out}
-    info = write_shard(table, work / f"part-{number:05d}.parquet", schema, counters)
-    write_json(work / f"part-{number:05d}.json", info.model_dump())
-    return info
+    return write_shard(table, places.join(place, f"part-{number:05d}.parquet"), schema, counters), note
 
 
-def _map_one(function: Callable[[pa.Table], Made], path: Path) -> Made:
+def _map_one(function: Callable[[pa.Table], Made], path: Place) -> Made:
     return function(read_shard(path))
 
 
@@ -229,7 +253,8 @@ def partition_of(value: str, partitions: int) -> int:
     return int.from_bytes(digest, "little") % partitions
 
 
-def _split_one(shuffle: Path, key: str, partitions: int, task: tuple[int, Path]) -> None:
+def _split_one(shuffle: Place, key: str, partitions: int, task: tuple[int, Place]) -> list[int]:
+    """Write the rows of one shard by partition, and say which partitions have some."""
     number, path = task
     table = read_shard(path)
     encoded = table.column(key).cast(pa.string()).combine_chunks().dictionary_encode()
@@ -241,21 +266,22 @@ def _split_one(shuffle: Path, key: str, partitions: int, task: tuple[int, Path])
     target = (
         by_value[encoded.indices.to_numpy(zero_copy_only=False)] if len(encoded) else np.empty(0, np.int64)
     )
-    for partition in range(partitions):
+    filled = [int(partition) for partition in np.unique(target)]
+    for partition in filled:
         rows = table.filter(pa.array(target == partition))
-        if rows.num_rows:
-            write_shard(rows, shuffle / f"{number:05d}-{partition:05d}.parquet", rows.schema, {})
-    write_json(shuffle / f"{number:05d}.done", partitions)
+        write_shard(rows, _piece(shuffle, number, partition), rows.schema, {})
+    return filled
+
+
+def _piece(shuffle: Place, number: int, partition: int) -> Place:
+    return places.join(shuffle, f"{number:05d}-{partition:05d}.parquet")
 
 
 def _gather_one(
-    shuffle: Path, sources: int, key: str, order: str, schema: pa.Schema, partition: int
+    shuffle: Place, key: str, order: str, schema: pa.Schema, task: tuple[int, list[int]]
 ) -> pa.Table:
-    parts = [
-        read_shard(path)
-        for number in range(sources)
-        if (path := shuffle / f"{number:05d}-{partition:05d}.parquet").exists()
-    ]
+    partition, numbers = task
+    parts = [read_shard(_piece(shuffle, number, partition)) for number in numbers]
     if not parts:
         return schema.empty_table()
     table = pa.concat_tables(parts)

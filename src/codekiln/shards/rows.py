@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from codekiln.errors import CodekilnError
 from codekiln.shards.executors import Executor
 from codekiln.shards.kernel import Made, Stage, build
-from codekiln.shards.store import Dataset, hash_file, read_shard
+from codekiln.shards.places import Place
+from codekiln.shards.store import Dataset, read_shard, read_sound
 from codekiln.shards.tables import schema_name, schema_version
 
 Places = npt.NDArray[np.int64]
@@ -27,9 +28,9 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Known:
-    """Rows of an earlier dataset: its shards (path, rows, SHA-256), and for each new row its number there, or -1."""
+    """Rows of an earlier dataset: its shards (place, rows, SHA-256), and for each new row its number there, or -1."""
 
-    shards: tuple[tuple[Path, int, str], ...]
+    shards: tuple[tuple[Place, int, str], ...]
     rows: Places
 
 
@@ -39,7 +40,8 @@ def known_rows(earlier: Path, stage: Stage, schema: pa.Schema, found: Places) ->
     Alike is: the same stage, version, configuration and seed, whatever it was made from, and the same columns.
     """
     try:
-        manifest = Dataset.open(earlier).manifest
+        dataset = Dataset.open(earlier)
+        manifest = dataset.manifest
     except CodekilnError:
         return None
     made = (manifest.stage, manifest.stage_version, manifest.config, manifest.seed)
@@ -49,7 +51,8 @@ def known_rows(earlier: Path, stage: Stage, schema: pa.Schema, found: Places) ->
         return None
     if len(found) and int(found.max()) >= manifest.rows:
         return None
-    return Known(tuple((earlier / shard.name, shard.rows, shard.sha256) for shard in manifest.shards), found)
+    shards = zip(dataset.shard_paths, manifest.shards)
+    return Known(tuple((place, shard.rows, shard.sha256) for place, shard in shards), found)
 
 
 def map_rows(
@@ -75,8 +78,8 @@ def map_rows(
     return build(out, stage, schema, make, tasks, executor=executor)
 
 
-def _spans(source: Dataset) -> list[tuple[Path, int, int]]:
-    """(path, number of its first row, rows) of each shard."""
+def _spans(source: Dataset) -> list[tuple[Place, int, int]]:
+    """(place, number of its first row, rows) of each shard."""
     spans, start = [], 0
     for path, shard in zip(source.shard_paths, source.manifest.shards):
         spans.append((path, start, shard.rows))
@@ -106,15 +109,16 @@ def _make_rows(
     function: Callable[[pa.Table], Made],
     count: Callable[[pa.Table], dict[str, int]],
     schema: pa.Schema,
-    task: tuple[Path, Known | None],
+    task: tuple[Place, Known | None],
 ) -> tuple[pa.Table, dict[str, int]]:
     path, known = task
+    earlier = _earlier(known.shards) if known else None
     # A damaged shard of the earlier output is made again.
-    if known is None or not _sound(known.shards):
+    if known is None or earlier is None:
         table = _table(function(read_shard(path)), schema)
         return table, count(table)
     new = known.rows < 0
-    tables = [read_shard(place).select(schema.names).cast(schema) for place, _, _ in known.shards]
+    tables = [table.select(schema.names).cast(schema) for table in earlier]
     taken = sum(table.num_rows for table in tables)
     order = known.rows.copy()
     if new.any():
@@ -130,8 +134,15 @@ def _table(made: Made, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema).combine_chunks()
 
 
-def _sound(shards: Sequence[tuple[Path, int, str]]) -> bool:
-    return all(path.is_file() and hash_file(path) == digest for path, _, digest in shards)
+def _earlier(shards: Sequence[tuple[Place, int, str]]) -> list[pa.Table] | None:
+    """Earlier shards; None unless all are as they were written."""
+    tables = []
+    for place, _, digest in shards:
+        table = read_sound(place, digest)
+        if table is None:
+            return None
+        tables.append(table)
+    return tables
 
 
 def places_of(wanted: pa.Table, have: pa.Table) -> Places:

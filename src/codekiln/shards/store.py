@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from codekiln.errors import RunError, UserError, one_line
+from codekiln.shards import places
+from codekiln.shards.places import Place
 from codekiln.shards.tables import schema_name, schema_version
 
 MANIFEST = "manifest.json"
@@ -126,7 +128,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON document, indented and with sorted keys, whole or not at all."""
-    write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A JSON document as `write_json` writes it."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:
@@ -139,56 +146,76 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} is not valid JSON ({one_line(error)}); delete it and run again") from None
 
 
-def write_shard(table: pa.Table, path: Path, schema: pa.Schema, counters: dict[str, int]) -> ShardInfo:
-    """Write one Parquet shard (zstd) atomically; same rows give the same bytes."""
+def write_shard(table: pa.Table, place: Place, schema: pa.Schema, counters: dict[str, int]) -> ShardInfo:
+    """Write one Parquet shard (zstd) atomically; same rows give the same bytes, on a disk or at an address."""
     table = table.select(schema.names).cast(schema)
-    temporary = path.with_name(path.name + ".tmp")
-    with disk_errors(path):
-        pq.write_table(
-            table, temporary, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6"
-        )
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+    if isinstance(place, Path):
+        temporary = place.with_name(place.name + ".tmp")
+        with disk_errors(place):
+            _write_parquet(table, temporary)
+            with open(temporary, "rb+") as stream:
+                os.fsync(stream.fileno())
+            os.replace(temporary, place)
+        name, size, digest = place.name, place.stat().st_size, hash_file(place)
+    else:
+        sink = pa.BufferOutputStream()
+        _write_parquet(table, sink)
+        data = sink.getvalue().to_pybytes()
+        places.write(place, data)
+        name, size, digest = place.rpartition("/")[2], len(data), hashlib.sha256(data).hexdigest()
     return ShardInfo(
-        name=path.name,
-        rows=table.num_rows,
-        bytes=path.stat().st_size,
-        sha256=hash_file(path),
-        counters=dict(sorted(counters.items())),
+        name=name, rows=table.num_rows, bytes=size, sha256=digest, counters=dict(sorted(counters.items()))
+    )
+
+
+def _write_parquet(table: pa.Table, sink: Any) -> None:
+    pq.write_table(
+        table, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP, version="2.6"
     )
 
 
 class Dataset:
-    """A finished dataset on disk. Open one with `Dataset.open`."""
+    """A finished dataset. Open one with `Dataset.open`.
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path, self.manifest = path, manifest
+    Attributes:
+        path: its folder, or its address.
+        place: where its shards are: the same, or an address that its folder names.
+    """
+
+    def __init__(self, path: Place, manifest: Manifest, place: Place | None = None) -> None:
+        self.path, self.manifest, self.place = path, manifest, place or path
 
     @classmethod
-    def open(cls, path: Path) -> Dataset:
-        """Open the dataset in a folder.
+    def open(cls, path: Place) -> Dataset:
+        """Open the dataset in a folder, wherever its shards are, or at an address (`s3://BUCKET/PREFIX/train-…`).
 
         Raises:
             UserError: the folder holds no finished dataset, or its manifest cannot be read.
+            RunError: the system of an address cannot be reached.
         """
         try:
-            manifest = Manifest.model_validate_json((path / MANIFEST).read_text(encoding="utf-8"))
+            if isinstance(path, Path):
+                text = (path / MANIFEST).read_bytes()
+            elif (text := places.read(f"{path}/{MANIFEST}") or b"") == b"":
+                raise UserError(f"{places.said(path)} are no codekiln dataset: there is no {MANIFEST}")
+            manifest = Manifest.model_validate_json(text)
         except FileNotFoundError:
+            assert isinstance(path, Path)  # at an address it was looked for
             raise UserError(_not_there(path)) from None
         except (ValidationError, ValueError) as error:
             raise UserError(
-                f"{path / MANIFEST} cannot be read ({one_line(error)[:200]}); delete {path} and run again"
+                f"{places.join(path, MANIFEST)} cannot be read ({one_line(error)[:200]}); "
+                f"delete {path} and run again"
             ) from None
-        return cls(path, manifest)
+        return cls(path, manifest, places.address_of(path) if isinstance(path, Path) else None)
 
     @property
     def content_hash(self) -> str:
         return self.manifest.content_hash
 
     @property
-    def shard_paths(self) -> list[Path]:
-        return [self.path / shard.name for shard in self.manifest.shards]
+    def shard_paths(self) -> list[Place]:
+        return [places.join(self.place, shard.name) for shard in self.manifest.shards]
 
     def __len__(self) -> int:
         return self.manifest.rows
@@ -217,10 +244,9 @@ class Dataset:
         Raises:
             RunError: a shard is missing or differs.
         """
-        for shard in self.manifest.shards:
-            path = self.path / shard.name
-            if not path.is_file() or hash_file(path) != shard.sha256:
-                raise RunError(f"{path} does not match its manifest; delete {self.path} and run again")
+        for place, shard in zip(self.shard_paths, self.manifest.shards):
+            if not _is_whole(place, shard.sha256):
+                raise RunError(f"{place} does not match its manifest; delete {self.path} and run again")
 
 
 def _not_there(path: Path) -> str:
@@ -233,14 +259,41 @@ def _not_there(path: Path) -> str:
     return f"{path} is not a codekiln dataset: it has no {MANIFEST}{hint}"
 
 
-def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Read one Parquet shard; a broken or missing one is a RunError that names it."""
+def read_shard(place: Place, columns: list[str] | None = None) -> pa.Table:
+    """Read one Parquet shard; a broken or missing one is a RunError that names it.
+
+    Of one at an address only the wanted columns are fetched. Raises UserError where its system refuses.
+    """
     try:
-        return pq.read_table(path, columns=columns)
+        if isinstance(place, Path):
+            return pq.read_table(place, columns=columns)
+        with places.reaching(place):
+            try:
+                with places.opened(place) as stream:
+                    return pq.read_table(stream, columns=columns)
+            except FileNotFoundError:
+                raise pa.ArrowInvalid("it is not there any more") from None
     except (OSError, pa.ArrowInvalid) as error:
         raise RunError(
-            f"cannot read shard {path} ({one_line(error)[:160]}); delete its folder and run again"
+            f"cannot read shard {place} ({one_line(error)[:160]}); delete its folder and run again"
         ) from None
+
+
+def read_sound(place: Place, sha256: str) -> pa.Table | None:
+    """A shard whose bytes have this hash; None where it is gone or another."""
+    if isinstance(place, Path):
+        return read_shard(place) if _is_whole(place, sha256) else None
+    data = places.read(place)
+    if data is None or hashlib.sha256(data).hexdigest() != sha256:
+        return None
+    return pq.read_table(pa.BufferReader(data))
+
+
+def _is_whole(place: Place, sha256: str) -> bool:
+    if isinstance(place, Path):
+        return place.is_file() and hash_file(place) == sha256
+    data = places.read(place)
+    return data is not None and hashlib.sha256(data).hexdigest() == sha256
 
 
 def new_manifest(

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from codekiln.corpus import licenses
 from codekiln.corpus.sources import events, names, reading
 from codekiln.corpus.sources.limits import PULL_REQUEST_TITLES, Values, is_bot
 from codekiln.corpus.sources.texts import fenced
+from codekiln.shards.places import Place
 from codekiln.shards.store import read_shard
 
 ISSUE, PULL_REQUEST = "issue", "pull_request"
@@ -46,7 +46,7 @@ class ConversationBatch:
     `kinds` are those that are read: issues, pull_requests.
     """
 
-    path: str
+    path: Place
     limits: tuple[tuple[str, float], ...]
     kinds: tuple[str, ...]
     redact: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ def read_skipped(batch: ConversationBatch) -> pa.Table:
 
 def _results(batch: ConversationBatch, counts: Counter[str]) -> Iterator[tuple[tuple[str, str], Any]]:
     limits = dict(batch.limits)
-    rows = (row for part in read_shard(Path(batch.path)).to_batches(256) for row in part.to_pylist())
+    rows = (row for part in read_shard(batch.path).to_batches(256) for row in part.to_pylist())
     for thread, some in groupby(rows, lambda row: row["thread"]):
         first = next(some)
         if not first["what"]:

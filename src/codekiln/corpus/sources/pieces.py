@@ -20,7 +20,8 @@ import pyarrow as pa
 from codekiln.corpus.sources import commits, conversations, reading, table_reading
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset
-from codekiln.shards.store import canonical_json, hash_file, read_json, read_shard, write_bytes
+from codekiln.shards.places import Place
+from codekiln.shards.store import canonical_json, read_json, read_sound, write_bytes
 
 RECORD = "pieces.json"
 #: Raise it when `pieces.json` is written otherwise.
@@ -40,7 +41,7 @@ Task: TypeAlias = (
 class Made:
     """Rows of an earlier build: `count` of a shard from `start`, and what they counted there."""
 
-    shard: str
+    shard: Place
     sha256: str
     start: int
     count: int
@@ -62,6 +63,8 @@ class Piece:
 
 #: The task of one shard: its number, and its pieces in order.
 Shard: TypeAlias = "tuple[int, tuple[Piece, ...]]"
+#: Of each piece of a shard: key ("" for what is to be read anew next time), rows, and what they counted.
+Noted: TypeAlias = "list[tuple[str, int, dict[str, int]]]"
 
 
 def earlier_pieces(sources: Path | None) -> dict[str, dict[str, Made]]:
@@ -74,13 +77,14 @@ def earlier_pieces(sources: Path | None) -> dict[str, dict[str, Made]]:
         for name in ("files", "skipped"):
             dataset = Dataset.open(sources / name)
             # The first shard of `skipped` is of no piece.
-            shards = dataset.manifest.shards[1 if name == "skipped" else 0 :]
+            first = 1 if name == "skipped" else 0
+            shards = list(zip(dataset.shard_paths, dataset.manifest.shards))[first:]
             if record["layout"] != _LAYOUT or record[name]["hash"] != dataset.content_hash:
                 return {}
-            for info, pieces in zip(shards, record[name]["shards"], strict=True):
+            for (place, info), pieces in zip(shards, record[name]["shards"], strict=True):
                 start = 0
                 for key, count, counters in pieces:
-                    made = Made(str(sources / name / info.name), info.sha256, start, count, counters)
+                    made = Made(place, info.sha256, start, count, counters)
                     found.setdefault(key, {})[name] = made
                     start += count
     except (CodekilnError, KeyError, TypeError, ValueError):
@@ -94,8 +98,8 @@ def known(piece: Piece, earlier: dict[str, dict[str, Made]]) -> Piece:
     return replace(piece, files=made["files"], skipped=made["skipped"]) if piece.key and made else piece
 
 
-def make_files(records: Path, seen_ns: int, shard: Shard) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a shard, and what they count; notes in `records` what came of which piece.
+def make_files(seen_ns: int, shard: Shard) -> tuple[pa.Table, dict[str, int], Noted]:
+    """The rows of `files` of a shard, what they count, and what came of which piece.
 
     Args:
         seen_ns: when the keys were made, by the clock. A piece of which a file has changed since is not noted.
@@ -105,17 +109,17 @@ def make_files(records: Path, seen_ns: int, shard: Shard) -> tuple[pa.Table, dic
         table, counters = _read_files(piece.task)
         return table, counters, not (_changed_since(piece.task, seen_ns) or counters.get(commits.LESS))
 
-    return _make(records, shard, read, lambda piece: piece.files)
+    return _make(shard, read, lambda piece: piece.files)
 
 
-def make_skipped(records: Path, shard: Shard) -> pa.Table:
+def make_skipped(shard: Shard) -> tuple[pa.Table, dict[str, int], Noted]:
     """The rows of `skipped` of a shard whose pieces hold what did not become rows of `files`."""
 
     def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
         table = _read_skipped(piece.task)
         return table, {}, _PASSING.isdisjoint(table["reason"].to_pylist())
 
-    return _make(records, shard, read, lambda piece: piece.skipped)[0]
+    return _make(shard, read, lambda piece: piece.skipped)
 
 
 def _read_files(task: Task) -> tuple[pa.Table, dict[str, int]]:
@@ -142,13 +146,13 @@ _Read: TypeAlias = Callable[[Piece], "tuple[pa.Table, dict[str, int], bool]"]
 
 
 def _make(
-    records: Path, shard: Shard, read: _Read, of: Callable[[Piece], Made | None]
-) -> tuple[pa.Table, dict[str, int]]:
-    number, pieces = shard
+    shard: Shard, read: _Read, of: Callable[[Piece], Made | None]
+) -> tuple[pa.Table, dict[str, int], Noted]:
+    _, pieces = shard
     tables: list[pa.Table] = []
-    notes: list[tuple[str, int, dict[str, int]]] = []
+    notes: Noted = []
     total = Counter[str]()
-    opened: dict[str, pa.Table | None] = {}
+    opened: dict[Place, pa.Table | None] = {}
     for piece in pieces:
         made, key = of(piece), piece.key
         table = _rows(made, opened) if made else None
@@ -160,17 +164,15 @@ def _make(
         tables.append(table)
         notes.append((key, table.num_rows, counters))
         total.update(counters)
-    write_bytes(records / f"{number:05d}.json", canonical_json(notes).encode())
     # One piece: how a column is cut in memory shows in the bytes of its file.
-    return pa.concat_tables(tables).combine_chunks(), dict(total)
+    return pa.concat_tables(tables).combine_chunks(), dict(total), notes
 
 
-def _rows(made: Made, opened: dict[str, pa.Table | None]) -> pa.Table | None:
+def _rows(made: Made, opened: dict[Place, pa.Table | None]) -> pa.Table | None:
     """The rows of an earlier build; None when its shard is not as it was written."""
     if made.shard not in opened:
         opened.clear()  # pieces come in the order of the shards: one table is enough
-        sound = os.path.isfile(made.shard) and hash_file(Path(made.shard)) == made.sha256
-        opened[made.shard] = read_shard(Path(made.shard)) if sound else None
+        opened[made.shard] = read_sound(made.shard, made.sha256)
     table = opened[made.shard]
     return None if table is None else table.slice(made.start, made.count)
 
@@ -203,19 +205,30 @@ def _changed_at(path: str) -> int:
     return max(found.st_mtime_ns, found.st_ctime_ns)
 
 
+def noting(folder: Path, name: str) -> Callable[[int, Noted | None], None]:
+    """What keeps the notes of a dataset's shards, by number, until all are made."""
+
+    def keep(number: int, notes: Noted | None) -> None:
+        if notes is not None:
+            write_bytes(_noted(folder, name, number), canonical_json(notes).encode())
+
+    return keep
+
+
+def _noted(folder: Path, name: str, number: int) -> Path:
+    return folder / f"{name}.pieces" / f"{number:05d}.json"
+
+
 def note(folder: Path, files: Dataset, skipped: Dataset, shards: Sequence[Shard]) -> None:
-    """Write `pieces.json` from what the workers noted; nothing where a note is missing."""
+    """Write `pieces.json` from what was noted; nothing where a note is missing."""
     record: dict[str, Any] = {"layout": _LAYOUT}
     for name, dataset in (("files", files), ("skipped", skipped)):
-        places = [notes_folder(folder, name) / f"{number:05d}.json" for number, _ in shards]
+        # The first shard of `skipped` is of no piece.
+        first = 1 if name == "skipped" else 0
+        places = [_noted(folder, name, first + number) for number, _ in shards]
         if not all(place.exists() for place in places):
             return
         record[name] = {"hash": dataset.content_hash, "shards": [read_json(place) for place in places]}
     write_bytes(folder / RECORD, canonical_json(record).encode())
     for name in ("files", "skipped"):
-        shutil.rmtree(notes_folder(folder, name), ignore_errors=True)
-
-
-def notes_folder(folder: Path, name: str) -> Path:
-    """Where workers note the pieces of a dataset until all are made."""
-    return folder / f"{name}.pieces"
+        shutil.rmtree(folder / f"{name}.pieces", ignore_errors=True)

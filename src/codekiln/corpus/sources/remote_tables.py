@@ -6,16 +6,15 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, cast
 
 from codekiln.corpus.sources.table_files import TableFile, file_name, is_compressed, is_lines, suffix_of
-from codekiln.downloads import cachefolder, ranges, web
+from codekiln.downloads import cachefolder, ranges, stores, web
 from codekiln.downloads.addresses import login_of, shown, split, without_login
 from codekiln.downloads.files import download
-from codekiln.errors import CodekilnError, RunError, UserError, one_line
+from codekiln.errors import RunError, UserError
 from codekiln.progress import Progress
 from codekiln.shards.store import hash_json
 
@@ -125,31 +124,7 @@ def _access(url: str) -> web.Access:
 
 
 def _system(url: str) -> tuple[Any, str]:
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError:
-        raise UserError(
-            f"source {shown(url)}: addresses other than http need fsspec: pip install 'codekiln[remote]'"
-        ) from None
-    scheme = url.partition("://")[0].lower()
-    try:
-        system, path = url_to_fs(url)
-    except ImportError as error:
-        raise UserError(f"source {shown(url)}: {_missing(scheme, error)}") from None
-    except ValueError as error:
-        raise UserError(f"source {shown(url)}: {one_line(error)[:120]}") from None
-    return system, str(path)
-
-
-def _missing(scheme: str, error: ImportError) -> str:
-    """What to install for a scheme."""
-    from fsspec.registry import known_implementations
-
-    package = str(known_implementations.get(scheme, {}).get("class", "")).partition(".")[0]
-    if package and package != "fsspec":
-        package = package.replace("_", "-")
-        return f"{scheme}:// needs the package {package}, which is not here: pip install {package}"
-    return f"{scheme}:// cannot be read here ({one_line(error)[:120]})"
+    return stores.system_of(url, f"source {shown(url)}")
 
 
 def _pinned(system: Any, path: str) -> str:
@@ -210,24 +185,5 @@ def _copy(url: str, target: Path, progress: Progress) -> None:
     shutil.move(partial, target)
 
 
-@contextmanager
-def _faults(url: str) -> Iterator[None]:
-    """Whatever a driver raises as one line with the address."""
-    try:
-        yield
-    except CodekilnError:
-        raise
-    except FileNotFoundError:
-        raise UserError(f"source {shown(url)}: no such file is there; check the address") from None
-    except PermissionError as error:
-        raise UserError(f"source {shown(url)}: access is denied ({one_line(error)[:120]})") from None
-    except ImportError as error:
-        raise UserError(f"source {shown(url)}: {_missing(url.partition('://')[0].lower(), error)}") from None
-    except Exception as error:  # each driver has its own errors, and those of its HTTP library
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if status in (401, 403, 404):
-            raise UserError(
-                f"source {shown(url)}: nothing is there, or it wants a login ({status}); check the address"
-            ) from None
-        said = one_line(error)[:160] or type(error).__name__
-        raise RunError(f"source {shown(url)} cannot be read ({said})") from None
+def _faults(url: str) -> AbstractContextManager[None]:
+    return stores.faults(url, f"source {shown(url)}")

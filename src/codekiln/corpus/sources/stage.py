@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.corpus.sources.registries.records import Package
 from codekiln.shards import Dataset, Executor, Stage, build, regroup
 from codekiln.shards.attempts import DIED
+from codekiln.shards.folders import remove_folder
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
@@ -70,10 +70,9 @@ def build_sources(
     packages = {one.source.repo: _told(one.source.package) for one in listings if one.source.package}
     settings |= {"packages": packages} if packages else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
-    notes = partial(pieces.notes_folder, folder)
     files = build(
-        folder / "files", stage, FILES, partial(pieces.make_files, notes("files"), found.seen_ns), tasks,
-        executor=executor,
+        folder / "files", stage, FILES, partial(pieces.make_files, found.seen_ns), tasks,
+        executor=executor, noted=pieces.noting(folder, "files"),
     )  # fmt: skip
     read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
     stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
@@ -86,11 +85,11 @@ def build_sources(
     ]
     died = frozenset(name.removeprefix(DIED) for name in files.manifest.counters if name.startswith(DIED))
     left += [(number, tuple(_unread(piece, read, died) for piece in shard)) for number, shard in tasks]
-    make = partial(_skipped, notes("skipped"))
-    skipped = build(folder / "skipped", stage, SKIPPED, make, left, quiet=True)
+    noted = pieces.noting(folder, "skipped")
+    skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True, noted=noted)
     pieces.note(folder, files, skipped, tasks)
     for name in _EVENT_FOLDERS:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        remove_folder(folder / name)
     if not len(files):
         raise nothing_found(config, _reasons(skipped))
 
@@ -111,8 +110,8 @@ _EVENT_FOLDERS = ("events", "conversations")
 _Left: TypeAlias = "pieces.Shard | list[tuple[str, str, str, int]]"
 
 
-def _skipped(notes: Path, task: _Left) -> Any:
-    return reading.skipped_table(task) if isinstance(task, list) else pieces.make_skipped(notes, task)
+def _skipped(task: _Left) -> Any:
+    return reading.skipped_table(task) if isinstance(task, list) else pieces.make_skipped(task)
 
 
 def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pieces.Piece]:
@@ -204,7 +203,7 @@ def _conversations(
     lines = [line.line for line in refused]
     for path, shard in zip(grouped.shard_paths, grouped.manifest.shards, strict=True):
         yield pieces.Piece(
-            conversations.ConversationBatch(str(path), limits, config.conversations, config.redact, refused),
+            conversations.ConversationBatch(path, limits, config.conversations, config.redact, refused),
             hash_json([alike, shard.sha256, lines]),
         )
 
