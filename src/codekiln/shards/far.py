@@ -135,12 +135,10 @@ def sizes_of(folder: Path) -> dict[str, int]:
 
 
 def tidy(folder: Path) -> None:
-    """Delete what was there only while the dataset in a folder was made."""
+    """Delete what was there only while the dataset in a folder was made. What cannot be deleted is said, and stays."""
     record = places.record_of(folder)
     if record:
-        names = _ours(record)
-        keep = re.compile(r"part-\d+\.parquet|" + re.escape(MANIFEST))
-        places.remove(record["address"], [name for name in names if not keep.fullmatch(name)])
+        _delete(record, re.compile(r"part-\d+\.parquet|" + re.escape(MANIFEST)))
 
 
 def forget(folder: Path) -> None:
@@ -156,11 +154,16 @@ def forget(folder: Path) -> None:
     for inner, record in _records(root):
         if not inner.is_relative_to(folder):
             records.pop(record["address"], None)
-    for address, record in sorted(records.items()):
-        try:
-            places.remove(address, _ours(record))
-        except CodekilnError as error:
-            say(f"{error}; they are needed no more: delete them yourself")
+    for _, record in sorted(records.items()):
+        _delete(record)
+
+
+def _delete(record: dict[str, Any], keep: re.Pattern[str] | None = None) -> None:
+    try:
+        names = [name for name in _ours(record) if not (keep and keep.fullmatch(name))]
+        places.remove(record["address"], names)
+    except CodekilnError as error:
+        say(f"{error}; what is needed no more stays there: delete it yourself")
 
 
 def _records(folder: Path) -> list[tuple[Path, dict[str, Any]]]:

@@ -264,19 +264,23 @@ def read_shard(place: Place, columns: list[str] | None = None) -> pa.Table:
 
     Of one at an address only the wanted columns are fetched. Raises UserError where its system refuses.
     """
-    try:
-        if isinstance(place, Path):
+    if isinstance(place, Path):
+        try:
             return pq.read_table(place, columns=columns)
-        with places.reaching(place):
-            try:
-                with places.opened(place) as stream:
-                    return pq.read_table(stream, columns=columns)
-            except FileNotFoundError:
-                raise pa.ArrowInvalid("it is not there any more") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(
-            f"cannot read shard {place} ({one_line(error)[:160]}); delete its folder and run again"
-        ) from None
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _broken(place, error) from None
+    with places.reaching(place):
+        try:
+            with places.opened(place) as stream:
+                return pq.read_table(stream, columns=columns)
+        except FileNotFoundError:
+            raise _broken(place, "it is not there any more") from None
+        except pa.ArrowInvalid as error:
+            raise _broken(place, error) from None
+
+
+def _broken(place: Place, why: object) -> RunError:
+    return RunError(f"cannot read shard {place} ({one_line(why)[:160]}); delete its folder and run again")
 
 
 def read_sound(place: Place, sha256: str) -> pa.Table | None:
