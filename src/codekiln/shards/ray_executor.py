@@ -1,4 +1,4 @@
-"""Ray runs the tasks: a Ray of this process's own on this machine, or a cluster that shares a file system with it."""
+"""Ray runs the tasks: a Ray of this process's own on this machine, or a cluster, sharing a file system or an address for shards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RayExecutor:
 
     Args:
         address: `ray://HOST:PORT` or another address that Ray knows, of a cluster where codekiln is installed and
-            the run's folders are seen under the same paths; None starts a Ray on this machine.
+            what tasks read and write is seen under the same paths, or at addresses (`far.stored`); None starts a Ray on this machine.
         workers: CPUs of a Ray on this machine, and how many tasks are under way at once.
     """
 
