@@ -246,3 +246,21 @@ def test_help_of_every_command_needs_no_model() -> None:
         "doctor",
     ):
         assert "Usage:" in codekiln(command, "--help").stdout
+
+
+@pytest.mark.slow
+def test_shards_at_an_address_change_nothing(
+    recipe: Path, finished: tuple[Path, dict[str, Any], str], tmp_path: Path
+) -> None:
+    whole, _, _ = finished
+    run(recipe, tmp_path / "run", "--shards", f"file://{tmp_path}/store")
+    for stage in ("sources", "corpus", "dataset", "training", "export"):
+        here, there = (
+            json.loads((folder / f"stages/{stage}/stage.json").read_text())
+            for folder in (tmp_path / "run", whole)
+        )
+        assert (here["key"], here["output_hash"]) == (there["key"], there["output_hash"]), stage
+    assert not list((tmp_path / "run").rglob("*.parquet"))
+    assert list((tmp_path / "store").rglob("*.parquet"))
+    again = run(recipe, tmp_path / "run", "--shards", f"file://{tmp_path}/store")
+    assert again.stderr.count("up to date") == 8
