@@ -152,7 +152,7 @@ def steps(sample: Files) -> dict[str, float]:
         "signals": over(
             lambda path, data, text: signals.measure(path, languages.by_name(path) or "", data, text)
         ),
-        "near-duplicate signature": over(lambda path, data, text: minhash.bands(minhash.shingles(data))),
+        "near-duplicate signature": over(lambda path, data, text: minhash.signature(minhash.shingles(data))),
     }
 
 

@@ -7,9 +7,13 @@ letters, digits and underscores, and of bytes beyond ASCII; letters count withou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from codekiln.shards.tables import COMPOSED_KINDS
 
@@ -19,10 +23,19 @@ Signature = npt.NDArray[np.uint32]
 NGRAM = 5
 BANDS, ROWS = 31, 8
 
-#: Band hashes of one file (uint64, one a band); empty for a file of fewer than five words.
+#: So many MinHash values of a file are stored by their lower 16 bits: two files of Jaccard similarity J share each with
+#: probability J, two that share nothing with 1/65,536.
+LEAST = 64
+
+#: Band hashes of one file (uint64, one a band), and `least`, a sample of its MinHash values; both empty for a file of
+#: fewer than five words.
 BAND_HASHES = pa.schema(
-    [pa.field("id", pa.string()), pa.field("bands", pa.list_(pa.uint64()))],
-    metadata={"codekiln.schema": "band_hashes", "codekiln.version": "2"},
+    [
+        pa.field("id", pa.string()),
+        pa.field("bands", pa.list_(pa.uint64())),
+        pa.field("least", pa.list_(pa.uint16())),
+    ],
+    metadata={"codekiln.schema": "band_hashes", "codekiln.version": "3"},
 )
 
 
@@ -108,15 +121,15 @@ def signature(grams: Hashes) -> Signature:
     return least
 
 
-def bands(grams: Hashes) -> Hashes:
-    """One hash a band, shape (31,), uint64; empty for an empty set."""
-    return bands_of(signature(grams)) if len(grams) else np.empty(0, np.uint64)
-
-
 def bands_of(values: Signature) -> Hashes:
     """The band hashes of MinHash values; empty for none."""
     rows = values.astype(np.uint64).reshape(-1, ROWS)
     return _mix((_mix(rows + np.uint64(1)) * _ROW).sum(axis=1, dtype=np.uint64))
+
+
+def least_of(values: Signature) -> npt.NDArray[np.uint16]:
+    """The sample of MinHash values that is stored, shape (64,), uint16; empty for none."""
+    return values[:LEAST].astype(np.uint16)
 
 
 def jaccard(first: Hashes, second: Hashes) -> float:
@@ -138,13 +151,37 @@ def salted(own: Hashes, kind: str) -> Hashes:
 
 
 def band_table(files: pa.Table) -> pa.Table:
-    """Band hashes of a table of `files`, row for row, `salted` by their kinds."""
-    ids, rows = [], []
-    for batch in files.select(["id", "content", "kind"]).to_batches():
-        for identity, content, kind in zip(*(column.to_pylist() for column in batch.columns)):
-            ids.append(identity)
-            rows.append(salted(bands(shingles(content.encode())), kind))
-    return pa.table({"id": ids, "bands": pa.array(rows, pa.list_(pa.uint64()))}, schema=BAND_HASHES)
+    """`BAND_HASHES` of a table of `files`, row for row; band hashes are `salted` by the rows' kinds."""
+    signatures: list[Signature] = []
+    for batch in files.select(["content"]).to_batches():
+        for content in batch.column(0).to_pylist():
+            grams = shingles(content.encode())
+            signatures.append(signature(grams) if len(grams) else np.empty(0, np.uint32))
+    return table_of(files["id"], files["kind"], signatures)
+
+
+def table_of(ids: pa.ChunkedArray, kinds: pa.ChunkedArray, signatures: Sequence[Signature]) -> pa.Table:
+    """`BAND_HASHES` of the rows with these ids, kinds and MinHash values."""
+    bands = [
+        salted(bands_of(values), kind) for values, kind in zip(signatures, kinds.to_pylist(), strict=True)
+    ]
+    least = [least_of(values) for values in signatures]
+    columns = {
+        "id": ids,
+        "bands": pa.array(bands, pa.list_(pa.uint64())),
+        "least": pa.array(least, pa.list_(pa.uint16())),
+    }
+    return pa.table(columns, schema=BAND_HASHES)
+
+
+def matrix(column: pa.ChunkedArray, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """A column of lists of `width` numbers, or none: the rows that have them, and the numbers, shape (rows, width)."""
+    rows, start = [np.empty(0, np.int64)], 0
+    for chunk in column.chunks:
+        rows.append(np.flatnonzero(np.diff(chunk.offsets.to_numpy())) + start)
+        start += len(chunk)
+    found: npt.NDArray[Any] = pc.list_flatten(column).to_numpy()
+    return np.concatenate(rows), found.reshape(-1, width)
 
 
 def counted(banded: pa.Table) -> dict[str, int]:
