@@ -147,7 +147,7 @@ def test_reasons_in_words():
         == "mean line length 143.2 > 100 (StarCoder2, DeepSeek-Coder)"
     )
     assert rules["alphabetic"].detail(0.1234) == "alphabetic share 0.123 < 0.250 (StarCoder2, DeepSeek-Coder)"
-    assert rules["generated"].detail(True) == "says that it is generated (StarCoder2)"
+    assert rules["generated"].detail(True) == "says that it is generated (StarCoder2, more banners)"
 
 
 def test_thresholds_can_be_overridden_by_name():

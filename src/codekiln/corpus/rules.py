@@ -25,7 +25,7 @@ _HTML = frozenset(["html"])
 
 #: In the order in which a dropped file's reason is chosen.
 RULES: tuple[Rule, ...] = (
-    Rule("generated", "says that it is generated", "generated", ">=", 1, "StarCoder2"),
+    Rule("generated", "says that it is generated", "generated", ">=", 1, "StarCoder2, more banners"),
     Rule("too_many_lines", "lines", "lines", ">", 100_000, "StarCoder2"),
     Rule(
         "mean_line_length", "mean line length", "mean_line_length", ">", 100,

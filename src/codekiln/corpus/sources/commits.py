@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from codekiln.corpus import languages, licenses
-from codekiln.corpus.signals import is_generated
+from codekiln.corpus.generated import is_generated
 from codekiln.corpus.sources import git, history, names, outputs, reading
 from codekiln.corpus.sources.limits import Values
 from codekiln.corpus.sources.linediff import changes, windows
