@@ -233,7 +233,7 @@ def _rows(
     chosen = [] if isinstance(found, str) else [row for row in found if _selected(row[1], batch)]
     if not chosen:
         return []
-    verdict = source.license or licenses.of_file(path, data, part.folders)
+    verdict = source.license or licenses.of_file(path, data, part.folders, candidate.owners)
     revision = source.revision
     if candidate.committed and (
         source.kind == "blobs" or git.blob_id(data, candidate.committed) == candidate.committed

@@ -23,7 +23,7 @@ from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
 __all__ = ["Found", "build_sources", "find"]
 
-VERSION = 6
+VERSION = 7
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -128,7 +128,7 @@ def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pi
         for chosen in _cut(listing, config):
             made_of = [
                 [one.path, one.size, one.where, one.committed, one.added_at,
-                 found.digests.get((source.repo, one.path), "")]
+                 found.digests.get((source.repo, one.path), ""), *one.owners]
                 for one in chosen
             ]  # fmt: skip
             part = reading.Part(source, tuple(chosen), listing.folders, listing.about)
