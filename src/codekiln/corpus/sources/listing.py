@@ -31,7 +31,7 @@ from codekiln.corpus.sources import (
     walking,
 )
 from codekiln.corpus.sources.folders import walk_folder
-from codekiln.corpus.sources.kinds import choose_kinds
+from codekiln.corpus.sources.kinds import choose_kinds, describe
 from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
 from codekiln.corpus.sources.registries.packages import Brought
 from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
@@ -66,6 +66,7 @@ def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: boo
     listings = [_standard_library()] if not config.paths else from_paths(config, record, fetch=fetch)
     refused = opt_outs(config)
     for listing in listings:
+        describe(listing, refused)
         triage(listing, config, refused)
     choose_kinds(listings, config)
     if not any(listing.holds_something for listing in listings):
