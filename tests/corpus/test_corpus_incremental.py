@@ -242,8 +242,7 @@ def test_commits_and_conversations_are_taken_over_notebooks_measured_anew(tmp_pa
     scratch_other = _sources(tmp_path / "5", [repo, talk, folder], kinds=kinds)
     asked: list[str] = []
     for module in (commits, conversations):
-        for name in ("read_files", "read_skipped"):
-            monkeypatch.setattr(module, name, lambda batch: asked.append("read"))
+        monkeypatch.setattr(module, "read", lambda batch: asked.append("read"))
     grown = _sources(tmp_path / "6", [repo, talk, folder], first, kinds=kinds)
     assert asked == []
     assert folder_files(grown) == folder_files(scratch_other)

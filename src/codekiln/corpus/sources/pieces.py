@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,14 +20,23 @@ import pyarrow as pa
 from codekiln.corpus.sources import commits, conversations, reading, table_reading
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset
-from codekiln.shards.store import canonical_json, hash_file, read_json, read_shard, write_bytes
+from codekiln.shards.store import (
+    canonical_json,
+    disk_errors,
+    hash_file,
+    read_json,
+    read_shard,
+    write_bytes,
+    write_shard,
+)
+from codekiln.shards.tables import SKIPPED
 
 RECORD = "pieces.json"
 #: Raise it when `pieces.json` is written otherwise.
 _LAYOUT = 1
 #: Reasons that may be gone at the next look although nothing that a key names has changed. What a worker died on is tried
 #: again too: it may have died of too little memory.
-_PASSING = frozenset({reading.CHANGED, reading.MISSING, reading.KILLED, commits.UNREADABLE, commits.MISSING})
+_PASSING = frozenset({reading.MISSING, reading.KILLED, commits.UNREADABLE, commits.MISSING})
 #: How far a file's clock may be behind this one's: file systems stamp with the time of the last tick.
 _TICK_NS = 20_000_000
 
@@ -95,84 +104,72 @@ def known(piece: Piece, earlier: dict[str, dict[str, Made]]) -> Piece:
 
 
 def make_files(records: Path, seen_ns: int, shard: Shard) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a shard, and what they count; notes in `records` what came of which piece.
+    """The rows of `files` of a shard, and what they count.
+
+    Notes in `records` what came of which piece, and the rows of `skipped`, so that nothing is read twice.
 
     Args:
         seen_ns: when the keys were made, by the clock. A piece of which a file has changed since is not noted.
     """
-
-    def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
-        table, counters = _read_files(piece.task)
-        return table, counters, not (_changed_since(piece.task, seen_ns) or counters.get(commits.LESS))
-
-    return _make(records, shard, read, lambda piece: piece.files)
-
-
-def make_skipped(records: Path, shard: Shard) -> pa.Table:
-    """The rows of `skipped` of a shard whose pieces hold what did not become rows of `files`."""
-
-    def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
-        table = _read_skipped(piece.task)
-        return table, {}, _PASSING.isdisjoint(table["reason"].to_pylist())
-
-    return _make(records, shard, read, lambda piece: piece.skipped)[0]
-
-
-def _read_files(task: Task) -> tuple[pa.Table, dict[str, int]]:
-    if isinstance(task, reading.Batch):
-        return reading.read_files(task)
-    if isinstance(task, table_reading.TableBatch):
-        return table_reading.read_files(task)
-    if isinstance(task, commits.CommitBatch):
-        return commits.read_files(task)
-    return conversations.read_files(task)
-
-
-def _read_skipped(task: Task) -> pa.Table:
-    if isinstance(task, reading.Batch):
-        return reading.read_skipped(task)
-    if isinstance(task, table_reading.TableBatch):
-        return table_reading.read_skipped(task)
-    if isinstance(task, commits.CommitBatch):
-        return commits.read_skipped(task)
-    return conversations.read_skipped(task)
-
-
-_Read: TypeAlias = Callable[[Piece], "tuple[pa.Table, dict[str, int], bool]"]
-
-
-def _make(
-    records: Path, shard: Shard, read: _Read, of: Callable[[Piece], Made | None]
-) -> tuple[pa.Table, dict[str, int]]:
     number, pieces = shard
-    tables: list[pa.Table] = []
-    notes: list[tuple[str, int, dict[str, int]]] = []
-    total = Counter[str]()
-    opened: dict[str, pa.Table | None] = {}
+    made: list[reading.Read] = []
+    notes: list[list[Any]] = []
+    taken = _Earlier()
     for piece in pieces:
-        made, key = of(piece), piece.key
-        table = _rows(made, opened) if made else None
-        if made and table is not None:
-            counters = made.counters
-        else:
-            table, counters, lasting = read(piece)
-            key = key if lasting else ""
-        tables.append(table)
-        notes.append((key, table.num_rows, counters))
-        total.update(counters)
-    write_bytes(records / f"{number:05d}.json", canonical_json(notes).encode())
+        found, key = taken.rows(piece), piece.key
+        if found is None:
+            found = _read(piece.task)
+            passing = not _PASSING.isdisjoint(found[2]["reason"].to_pylist())
+            if passing or _changed_since(piece.task, seen_ns) or found[1].get(commits.LESS):
+                key = ""
+        made.append(found)
+        notes.append([key, found[0].num_rows, found[1], found[2].num_rows])
     # One piece: how a column is cut in memory shows in the bytes of its file.
-    return pa.concat_tables(tables).combine_chunks(), dict(total)
+    files, skipped = (pa.concat_tables([one[at] for one in made]).combine_chunks() for at in (0, 2))
+    with disk_errors(records):
+        records.mkdir(parents=True, exist_ok=True)
+    write_shard(skipped, records / f"{number:05d}.parquet", SKIPPED, {})
+    write_bytes(records / f"{number:05d}.json", canonical_json(notes).encode())
+    total = Counter[str]()
+    for _, counters, _ in made:
+        total.update(counters)
+    return files, dict(total)
 
 
-def _rows(made: Made, opened: dict[str, pa.Table | None]) -> pa.Table | None:
-    """The rows of an earlier build; None when its shard is not as it was written."""
-    if made.shard not in opened:
-        opened.clear()  # pieces come in the order of the shards: one table is enough
-        sound = os.path.isfile(made.shard) and hash_file(Path(made.shard)) == made.sha256
-        opened[made.shard] = read_shard(Path(made.shard)) if sound else None
-    table = opened[made.shard]
-    return None if table is None else table.slice(made.start, made.count)
+def make_skipped(records: Path, number: int) -> pa.Table:
+    """The rows of `skipped` that were noted when the shard of a number was made."""
+    return read_shard(records / f"{number:05d}.parquet")
+
+
+def _read(task: Task) -> reading.Read:
+    if isinstance(task, reading.Batch):
+        return reading.read(task)
+    if isinstance(task, table_reading.TableBatch):
+        return table_reading.read(task)
+    if isinstance(task, commits.CommitBatch):
+        return commits.read(task)
+    return conversations.read(task)
+
+
+class _Earlier:
+    """Rows of an earlier build; pieces come in the order of its shards, so that one table of each dataset is enough."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, tuple[str, pa.Table | None]] = {}
+
+    def rows(self, piece: Piece) -> reading.Read | None:
+        """What is known of a piece; None where nothing is, or a shard is not as it was written."""
+        if piece.files is None or piece.skipped is None:
+            return None
+        files, skipped = self._slice("files", piece.files), self._slice("skipped", piece.skipped)
+        return None if files is None or skipped is None else (files, piece.files.counters, skipped)
+
+    def _slice(self, name: str, made: Made) -> pa.Table | None:
+        if self._opened.get(name, ("",))[0] != made.shard:
+            sound = os.path.isfile(made.shard) and hash_file(Path(made.shard)) == made.sha256
+            self._opened[name] = (made.shard, read_shard(Path(made.shard)) if sound else None)
+        table = self._opened[name][1]
+        return None if table is None else table.slice(made.start, made.count)
 
 
 def _changed_since(task: Task, moment_ns: int) -> bool:
@@ -205,17 +202,25 @@ def _changed_at(path: str) -> int:
 
 def note(folder: Path, files: Dataset, skipped: Dataset, shards: Sequence[Shard]) -> None:
     """Write `pieces.json` from what the workers noted; nothing where a note is missing."""
-    record: dict[str, Any] = {"layout": _LAYOUT}
-    for name, dataset in (("files", files), ("skipped", skipped)):
-        places = [notes_folder(folder, name) / f"{number:05d}.json" for number, _ in shards]
-        if not all(place.exists() for place in places):
-            return
-        record[name] = {"hash": dataset.content_hash, "shards": [read_json(place) for place in places]}
+    places = [notes_folder(folder) / f"{number:05d}.json" for number, _ in shards]
+    if not all(place.exists() for place in places):
+        return
+    noted = [read_json(place) for place in places]
+    record: dict[str, Any] = {
+        "layout": _LAYOUT,
+        "files": {
+            "hash": files.content_hash,
+            "shards": [[[key, rows, counters] for key, rows, counters, _ in one] for one in noted],
+        },
+        "skipped": {
+            "hash": skipped.content_hash,
+            "shards": [[[key, rows, {}] for key, _, _, rows in one] for one in noted],
+        },
+    }
     write_bytes(folder / RECORD, canonical_json(record).encode())
-    for name in ("files", "skipped"):
-        shutil.rmtree(notes_folder(folder, name), ignore_errors=True)
+    shutil.rmtree(notes_folder(folder), ignore_errors=True)
 
 
-def notes_folder(folder: Path, name: str) -> Path:
-    """Where workers note the pieces of a dataset until all are made."""
-    return folder / f"{name}.pieces"
+def notes_folder(folder: Path) -> Path:
+    """Where workers note what they skipped, and of which piece what came, until all are made."""
+    return folder / "files.pieces"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import commits, conversations, events, history, pieces, reading, table_reading
@@ -17,13 +16,12 @@ from codekiln.corpus.sources.listing import nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.corpus.sources.registries.records import Package
 from codekiln.shards import Dataset, Executor, Stage, build, regroup
-from codekiln.shards.attempts import DIED
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
 __all__ = ["Found", "build_sources", "find"]
 
-VERSION = 6
+VERSION = 7
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -70,23 +68,19 @@ def build_sources(
     packages = {one.source.repo: _told(one.source.package) for one in listings if one.source.package}
     settings |= {"packages": packages} if packages else {}
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
-    notes = partial(pieces.notes_folder, folder)
+    notes = pieces.notes_folder(folder)
     files = build(
-        folder / "files", stage, FILES, partial(pieces.make_files, notes("files"), found.seen_ns), tasks,
+        folder / "files", stage, FILES, partial(pieces.make_files, notes, found.seen_ns), tasks,
         executor=executor,
     )  # fmt: skip
-    read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
     stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
-    left: list[_Left] = [
-        [
-            (listing.source.repo, skip.path, skip.reason, skip.size)
-            for listing in listings
-            for skip in listing.skipped
-        ]
+    listed = [
+        (listing.source.repo, skip.path, skip.reason, skip.size)
+        for listing in listings
+        for skip in listing.skipped
     ]
-    died = frozenset(name.removeprefix(DIED) for name in files.manifest.counters if name.startswith(DIED))
-    left += [(number, tuple(_unread(piece, read, died) for piece in shard)) for number, shard in tasks]
-    make = partial(_skipped, notes("skipped"))
+    make = partial(_skipped, notes, listed)
+    left = [None, *(number for number, _ in tasks)]
     skipped = build(folder / "skipped", stage, SKIPPED, make, left, quiet=True)
     pieces.note(folder, files, skipped, tasks)
     for name in _EVENT_FOLDERS:
@@ -107,12 +101,10 @@ def _reasons(skipped: Dataset) -> Iterator[str]:
 #: Where events lie until they are conversations.
 _EVENT_FOLDERS = ("events", "conversations")
 
-#: What is known to be skipped, or where the rest is to be looked at again for its reasons.
-_Left: TypeAlias = "pieces.Shard | list[tuple[str, str, str, int]]"
 
-
-def _skipped(notes: Path, task: _Left) -> Any:
-    return reading.skipped_table(task) if isinstance(task, list) else pieces.make_skipped(notes, task)
+def _skipped(notes: Path, listed: list[tuple[str, str, str, int]], number: int | None) -> Any:
+    """What listing skipped, or what was skipped of a shard that was read."""
+    return reading.skipped_table(listed) if number is None else pieces.make_skipped(notes, number)
 
 
 def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pieces.Piece]:
@@ -128,7 +120,7 @@ def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pi
         for chosen in _cut(listing, config):
             made_of = [
                 [one.path, one.size, one.where, one.committed, one.added_at,
-                 found.digests.get((source.repo, one.path), "")]
+                 found.digests.get((source.repo, one.path), ""), *one.owners]
                 for one in chosen
             ]  # fmt: skip
             part = reading.Part(source, tuple(chosen), listing.folders, listing.about)
@@ -253,22 +245,3 @@ def _shards(parts: Iterator[pieces.Piece]) -> Iterator[tuple[pieces.Piece, ...]]
         room -= cost
     if joined:
         yield tuple(joined)
-
-
-def _unread(piece: pieces.Piece, read: set[tuple[str, str]], died: frozenset[str]) -> pieces.Piece:
-    """A piece for a second look: without what became rows. `died`: on these a worker died."""
-    task = piece.task
-    if isinstance(task, commits.CommitBatch):
-        repo = task.source.repo
-        task = replace(task, ids=tuple(one for one in task.ids if (repo, commits.path_of(one)) not in read))
-    elif isinstance(task, table_reading.TableBatch):
-        task = replace(task, died=died)
-    elif isinstance(task, reading.Batch):
-        parts = [
-            replace(
-                part, candidates=tuple(c for c in part.candidates if (part.source.repo, c.path) not in read)
-            )
-            for part in task.parts
-        ]
-        task = replace(task, parts=tuple(part for part in parts if part.candidates), died=died)
-    return replace(piece, task=task)
