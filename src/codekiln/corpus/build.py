@@ -33,7 +33,7 @@ from codekiln.shards.tables import COMPOSED_KINDS, DECISIONS, FILES, SIGNALS
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 2, 2, 4
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 2, 3, 4
 
 LICENSE, CONTAMINATED, SHOWS_HELDOUT = "license", "contaminated", "shows_heldout"
 

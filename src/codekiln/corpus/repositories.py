@@ -38,6 +38,8 @@ SIGNATURES = pa.schema(
     metadata={"codekiln.schema": "signatures", "codekiln.version": "1"},
 )
 
+_NONE = np.full(minhash.PARTS, minhash.EMPTY, np.uint32)
+
 
 @dataclass
 class _Repository:
@@ -85,7 +87,7 @@ def drop_repository_copies(
             names.setdefault(file.repo, []).append(number)
     everything = [_Repository(name, [files[n] for n in numbers]) for name, numbers in sorted(names.items())]
     values = _signatures(files, signed)
-    bands = [minhash.bands_of(values[one.name]) for one in everything]
+    bands = minhash.bands_of(np.stack([values[one.name] for one in everything])) if everything else []
     sketches: dict[int, Hashes] = {}
 
     def sketches_of(numbers: list[int]) -> Mapping[int, Hashes]:
@@ -135,9 +137,10 @@ def _signatures(files: list[File], signed: Dataset) -> dict[str, minhash.Signatu
                 of.setdefault(file.repo, []).append(row)
         for name, some in of.items():
             before = [found[name]] if name in found else []
+            # An empty part is above all others: the least is the signature of the union.
             found[name] = np.min(np.stack([*some, *before]), axis=0)
         start += len(rows)
-    return {file.repo: found.get(file.repo, np.empty(0, np.uint32)) for file in files}
+    return {file.repo: found.get(file.repo, _NONE) for file in files}
 
 
 def _sketches(source: Dataset, wanted: Mapping[int, Iterable[File]]) -> dict[int, Hashes]:
@@ -168,11 +171,10 @@ def sketch_jaccard(first: Hashes, second: Hashes) -> float:
 
 def signature_table(files: pa.Table) -> pa.Table:
     """MinHash values of a table of `files`, row for row."""
-    rows = []
-    for batch in files.select(["content"]).to_batches():
-        for content in batch.column(0).to_pylist():
-            grams = minhash.shingles(content.encode())
-            rows.append(minhash.signature(grams) if len(grams) else np.empty(0, np.uint32))
+    texts = (text for chunk in files.column("content").chunks for text in chunk.to_pylist())
+    rows: list[minhash.Signature] = []
+    for some in minhash.together(texts):
+        rows += [row if (row != minhash.EMPTY).any() else row[:0] for row in minhash.signatures(some)]
     signatures = pa.array(rows, pa.list_(pa.uint32()))
     return files.select(["id", "kind"]).append_column("signature", signatures).cast(SIGNATURES)
 
@@ -180,9 +182,9 @@ def signature_table(files: pa.Table) -> pa.Table:
 def band_table_of(signed: pa.Table) -> pa.Table:
     """Band hashes of a table of `SIGNATURES`, row for row: what `minhash.band_table` gives for the files."""
     kinds = signed.column("kind").to_pylist()
-    rows = [
-        minhash.salted(minhash.bands_of(row), kind)
-        for row, kind in zip(lists(signed.column("signature")), kinds, strict=True)
-    ]
-    bands = pa.array(rows, pa.list_(pa.uint64()))
-    return pa.table({"id": signed.column("id"), "bands": bands}, schema=minhash.BAND_HASHES)
+    values = [row if len(row) else _NONE for row in lists(signed.column("signature"))]
+    own = minhash.bands_of(np.stack(values)) if values else []
+    rows = [minhash.salted(row, kind) for row, kind in zip(own, kinds, strict=True)]
+    return pa.table(
+        {"id": signed.column("id"), "bands": minhash.hash_lists(rows)}, schema=minhash.BAND_HASHES
+    )
