@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from codekiln.corpus.languages.rules import RULES, SEEN, UNNAMED
 from codekiln.corpus.languages.table import EXTENSIONS, INTERPRETERS, NAMES
@@ -112,7 +113,12 @@ def _extension(name: str) -> str:
 
 def by_name(path: str) -> str | None:
     """Language of a path by its last component, or None when only the content can tell (or nothing can)."""
-    name = _name(path)
+    return _of_name(_name(path))
+
+
+# A path is asked about several times while it is listed, read and measured.
+@lru_cache(maxsize=1 << 14)
+def _of_name(name: str) -> str | None:
     lower = name.lower()
     if lower in _BY_NAME:
         return _BY_NAME[lower]
@@ -132,7 +138,7 @@ def by_name(path: str) -> str | None:
 def may_be_code(path: str) -> bool:
     """Whether a file of this name may be in one of the languages: worth reading."""
     name = _name(path)
-    return "." not in name.lstrip(".") or by_name(path) is not None or _extension(name) in RULES
+    return "." not in name.lstrip(".") or _of_name(name) is not None or _extension(name) in RULES
 
 
 def looks_like_code(path: str, head: bytes) -> bool:
