@@ -176,8 +176,9 @@ def by_mode_line(text: str) -> str | None:
     """Language that an Emacs or Vim mode line names, or None."""
     head, tail = text[:_HEAD], text[-_HEAD:]
     for part in (head,) if len(text) <= _HEAD else (head, tail):
-        if "-*-" in part or ":" in part:
-            found = (_EMACS.search(part) if part is head else None) or _VIM.search(part)
+        emacs = part is head and "-*-" in part
+        if emacs or "vi:" in part or "vim:" in part or "ex:" in part:
+            found = (_EMACS.search(part) if emacs else None) or _VIM.search(part)
             if found:
                 mode = found[1].lower()
                 return _MODES.get(mode, mode if mode in EXTENSIONS else "") or None
