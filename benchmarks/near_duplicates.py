@@ -5,7 +5,7 @@
 SOURCE: folders of source code; by default the installed packages of this Python. Texts are held in memory; one process,
 one thread; CPU seconds. datatrove's four stages run as its executor would run them: as it comes (its normalisation, words
 by spaCy, 14 bands of 8 rows; left out without spaCy), then with our words in place of its own, by its 14 bands and by our
-31. Recall and precision are those of pairs in one group against brute force, on real files with constructed near copies among them.
+34. Recall and precision are those of pairs in one group against brute force, on real files with constructed near copies among them.
 """
 
 from __future__ import annotations

@@ -91,9 +91,9 @@ def test_added_sources_alone_are_read_and_measured(tmp_path, read, monkeypatch):
     measured: list[str] = []
     measure = signals.measure
     monkeypatch.setattr(signals, "measure", lambda path, *rest: measured.append(path) or measure(path, *rest))
-    banded: list[int] = []
-    signature = minhash.signature
-    monkeypatch.setattr(minhash, "signature", lambda grams: banded.append(1) or signature(grams))
+    banded: list[bytes] = []
+    real = minhash.signatures
+    monkeypatch.setattr(minhash, "signatures", lambda texts: banded.extend(texts) or real(texts))
     grown = _sources(tmp_path / "2", [*new, *old], first)
     grown_corpus = _corpus(tmp_path / "2c", grown, tmp_path / "1c")
     assert sorted(set(read)) == ["four.py", "one.py", "three.py", "two.py", "x.bin"]

@@ -20,7 +20,7 @@ from codekiln.corpus.neardup import near_groups, near_pairs
 
 
 def bands_of(grams):
-    return minhash.bands_of(minhash.signature(grams))
+    return minhash.bands_of(minhash.signature(grams)[None])[0]
 
 
 @settings(deadline=None)
@@ -76,8 +76,7 @@ def test_near_duplicates_against_brute_force():
 
 
 def least(texts):
-    signatures = [minhash.signature(minhash.shingles(text.encode())) for text in texts]
-    return np.stack([minhash.least_of(values) for values in signatures])
+    return minhash.least_of(minhash.filled(minhash.signatures([text.encode() for text in texts])))
 
 
 def test_pairs_across_the_split_are_found_where_the_banding_is_blind(monkeypatch):

@@ -84,9 +84,9 @@ def near_groups(
             when left out.
 
     Returns:
-        Groups of two and more file numbers, each sorted. Pairs that share no band are not compared: at 31
-        bands of 8 rows a pair of similarity 0.7 is met with probability 0.84, of 0.75 with 0.96, of 0.8 with
-        0.996. In a bucket of more than `COMPARISONS` + 1 files a file is compared with one file of each
+        Groups of two and more file numbers, each sorted. Pairs that share no band are not compared: at 34
+        bands of 8 rows a pair of similarity 0.7 is met with probability 0.86, of 0.75 with 0.97, of 0.8 with
+        0.997. In a bucket of more than `COMPARISONS` + 1 files a file is compared with one file of each
         group first, then with their other files, `COMPARISONS` in all, so that time grows with the number of
         files and not with its square; `near_pairs` finds what that misses across the split.
     """

@@ -79,7 +79,7 @@ def drop_repository_copies(
     """
     everything = _repositories(files)
     values = _signatures(files, signed)
-    bands = [minhash.bands_of(values[one.name]) for one in everything]
+    bands = minhash.bands_of(np.stack([values[one.name] for one in everything])) if everything else []
     sketches: dict[int, Hashes] = {}
 
     def sketches_of(numbers: list[int]) -> Mapping[int, Hashes]:
@@ -138,16 +138,15 @@ def _dates(kept: _Repository, copy: _Repository) -> str:
 
 def _signatures(files: Files, signed: Dataset) -> dict[str, minhash.Signature]:
     """MinHash values of each repository over its files that are left; none where no file has five words."""
-    nothing = np.empty(0, np.uint32)
+    nothing = np.full(minhash.PARTS, minhash.EMPTY)
     found: dict[int, minhash.Signature] = {}
     counts = files.left & ~files.composed
     for shard, path in enumerate(signed.shard_paths):
         own = files.of_shard(shard)
-        rows, values = minhash.matrix(
-            read_shard(path, ["signature"])["signature"], minhash.BANDS * minhash.ROWS
-        )
+        rows, values = minhash.matrix(read_shard(path, ["signature"])["signature"], minhash.PARTS)
         wanted = counts[own][rows]
         repos, values = files.repos[own][rows[wanted]], values[wanted]
+        # An empty part is above all others: the least is the signature of the union.
         for repo in np.unique(repos).tolist():
             least = values[repos == repo].min(axis=0)
             found[repo] = np.minimum(found[repo], least) if repo in found else least
@@ -182,18 +181,17 @@ def sketch_jaccard(first: Hashes, second: Hashes) -> float:
 
 def signature_table(files: pa.Table) -> pa.Table:
     """MinHash values of a table of `files`, row for row."""
-    rows = []
-    for batch in files.select(["content"]).to_batches():
-        for content in batch.column(0).to_pylist():
-            grams = minhash.shingles(content.encode())
-            rows.append(minhash.signature(grams) if len(grams) else np.empty(0, np.uint32))
+    texts = (text for chunk in files.column("content").chunks for text in chunk.to_pylist())
+    rows: list[minhash.Signature] = []
+    for some in minhash.together(texts):
+        rows += [row if (row != minhash.EMPTY).any() else row[:0] for row in minhash.signatures(some)]
     signatures = pa.array(rows, pa.list_(pa.uint32()))
     return files.select(["id", "kind"]).append_column("signature", signatures).cast(SIGNATURES)
 
 
 def band_table_of(signed: pa.Table) -> pa.Table:
     """`BAND_HASHES` of a table of `SIGNATURES`, row for row: what `minhash.band_table` gives for the files."""
-    signatures = [np.empty(0, np.uint32)] * len(signed)
-    for row, values in zip(*minhash.matrix(signed["signature"], minhash.BANDS * minhash.ROWS)):
-        signatures[row] = values
-    return minhash.table_of(signed["id"], signed["kind"], signatures)
+    values = np.full((len(signed), minhash.PARTS), minhash.EMPTY)
+    rows, known = minhash.matrix(signed["signature"], minhash.PARTS)
+    values[rows] = known
+    return minhash.table_of(signed["id"], signed["kind"], values)

@@ -23,8 +23,10 @@ from codekiln.corpus.parsing import Parser
 from codekiln.formats import CONTROL_IDS
 from codekiln.shards.tables import COMPOSED_KINDS, SIGNALS
 
-_LETTERS = bytes(byte < 128 and chr(byte).isalpha() for byte in range(256))
-_ALPHANUMERIC = bytes(byte < 128 and chr(byte).isalnum() for byte in range(256))
+#: ASCII letters 2, digits 1, all else 0.
+_ALPHABET = bytes(
+    2 if chr(byte).isalpha() else int(chr(byte).isdigit()) for byte in range(128)
+) + bytes(128)  # fmt: skip
 
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _CONTROL_TOKENS = re.compile("|".join(re.escape(token) for token in CONTROL_IDS))
@@ -37,7 +39,9 @@ def _table(members: bytes) -> bytes:
 
 _BASE64_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _HEX_BYTES = b"0123456789abcdefABCDEF"
+_SPACES = b" \t\r\n"
 _IN_BASE64, _IN_HEX = _table(_BASE64_BYTES), _table(_HEX_BYTES + b"xX\\,")
+_NOT_SPACE = bytes(byte not in _SPACES for byte in range(256))
 
 # A run of at least 64 characters on a line, with the lines of at least 16 that go on with it: wrapped base64,
 # yet not a list of one identifier a line.
@@ -86,14 +90,15 @@ def measure(
 
 def _line_lengths(data: bytes, text: str) -> npt.NDArray[np.int64]:
     """Characters of each line, without its end."""
-    if "\r\n" in text:
+    if b"\r\n" in data:
         text = text.replace("\r\n", "\n")
         data = text.encode()
     raw = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(raw == 10)
+    (ends,) = (raw == 10).nonzero()
     if data and not data.endswith(b"\n"):
         ends = np.append(ends, len(data))
-    lengths = np.diff(ends, prepend=-1) - 1
+    lengths = ends.copy()
+    lengths[1:] -= ends[:-1] + 1
     if len(data) != len(text) and len(ends):
         # Bytes that go on with a character are none of their own; no newline is one of them.
         inner = np.concatenate([[0], np.cumsum((raw & 0xC0) == 0x80, dtype=np.int64)])
@@ -103,10 +108,8 @@ def _line_lengths(data: bytes, text: str) -> npt.NDArray[np.int64]:
 
 def _alphabet(data: bytes, text: str) -> tuple[int, int]:
     """Alphabetic and alphanumeric characters, in any script."""
-    letters, alphanumeric = (
-        int(np.count_nonzero(np.frombuffer(data.translate(table), np.bool_)))
-        for table in (_LETTERS, _ALPHANUMERIC)
-    )
+    marks = np.frombuffer(data.translate(_ALPHABET), np.uint8)
+    letters, alphanumeric = int(np.count_nonzero(marks > 1)), int(np.count_nonzero(marks))
     if len(data) != len(text):
         points, times = np.unique(
             np.frombuffer("".join(_BEYOND_ASCII.findall(text)).encode("utf-32-le"), "<u4"), return_counts=True
@@ -125,10 +128,8 @@ def _encoded(data: bytes) -> tuple[int, int]:
     while start >= 0 and (match := _BASE64.match(data, start)):
         spans.append(match.span())
         start = marks.find(b"a" * 64, match.end())
-    if b"a" * 16 in data.translate(_IN_HEX, b" \t\r\n"):
-        # Rows of two-digit decimal numbers are tables, not encoded bytes.
-        spans += [match.span() for match in _HEX.finditer(data) if _LETTERED.search(data, *match.span())]
-    if data.count(b"\\u") >= 8:
+    spans += _hexadecimal(data)
+    if b"\\" in data and data.count(b"\\u") >= 8:
         spans += [match.span() for match in _UNICODE.finditer(data)]
     if not spans:
         return 0, 0
@@ -137,6 +138,23 @@ def _encoded(data: bytes) -> tuple[int, int]:
         total += max(0, end - max(start, reach))
         reach = max(reach, end)
     return total, max(end - start for start, end in spans)
+
+
+def _hexadecimal(data: bytes) -> list[tuple[int, int]]:
+    """Matches of `_HEX` with a letter or an `x`: rows of two-digit decimal numbers are tables, not encoded bytes."""
+    packed = data.translate(_IN_HEX, _SPACES)
+    if b"a" * 16 not in packed:
+        return []
+    # A match lies in a run of bytes that it may be made of, white space left out; the pattern is slow elsewhere.
+    edges = np.flatnonzero(np.frombuffer(b" " + packed + b" ", np.uint8) == 0x20)
+    (long,) = (edges[1:] - edges[:-1] > 16).nonzero()
+    places = np.append(np.flatnonzero(np.frombuffer(data.translate(_NOT_SPACE), np.bool_)), len(data))
+    found: list[tuple[int, int]] = []
+    for start, end in zip(places[edges[long]].tolist(), places[edges[long + 1] - 1].tolist()):
+        if _LETTERED.search(data, start, end):
+            spans = (match.span() for match in _HEX.finditer(data, start, end))
+            found += [span for span in spans if _LETTERED.search(data, *span)]
+    return found
 
 
 def visible_text(html: str) -> str:

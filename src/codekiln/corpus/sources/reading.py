@@ -69,13 +69,13 @@ def wanted_bytes(path: str, max_file_bytes: int) -> int:
     return max_file_bytes + 1 if languages.may_be_code(path) else min(HEAD_BYTES, max_file_bytes + 1)
 
 
-def read_on_disk(root: Path, path: str, max_file_bytes: int) -> bytes | str:
-    """At most `max_file_bytes` + 1 bytes of a file below `root`, less where nothing speaks for code, or a reason."""
+def read_on_disk(inside: walking.Inside, path: str, max_file_bytes: int) -> bytes | str:
+    """At most `max_file_bytes` + 1 bytes of a file below a root, less where nothing speaks for code, or a reason."""
     wanted = wanted_bytes(path, max_file_bytes)
-    data = walking.read_inside(root, path, wanted)
+    data = inside.read(path, wanted)
     if isinstance(data, str) or wanted > max_file_bytes or not languages.looks_like_code(path, data):
         return data
-    return walking.read_inside(root, path, max_file_bytes + 1)
+    return inside.read(path, max_file_bytes + 1)
 
 
 def contents(
@@ -87,9 +87,9 @@ def contents(
     """
     candidates = list(candidates)
     if source.kind == "folder":
-        root = Path(source.root)
-        for candidate in candidates:
-            yield candidate, read_on_disk(root, candidate.path, max_file_bytes)
+        with walking.Inside(Path(source.root)) as inside:
+            for candidate in candidates:
+                yield candidate, read_on_disk(inside, candidate.path, max_file_bytes)
     elif source.kind == "blobs":
         blobs = git.blobs(source.repository, [c.where for c in candidates], max_file_bytes)
         for candidate, data in zip(candidates, blobs):
