@@ -22,6 +22,7 @@ from codekiln.corpus.sources import (
     archives,
     events,
     git,
+    left_out,
     limits,
     names,
     outputs,
@@ -37,7 +38,7 @@ from codekiln.corpus.sources.registries.packages import Brought
 from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
 from codekiln.corpus.sources.triage import triage
 from codekiln.downloads.addresses import shown
-from codekiln.errors import UserError
+from codekiln.errors import BadSource, UserError
 from codekiln.shards.store import hash_file
 
 
@@ -102,6 +103,7 @@ def from_paths(
     """
     trees: dict[str, tuple[git.Repository, list[str]]] = {}
     listings: dict[str, Listing] = {}
+    broken: list[BadSource] = []
 
     def add_repository(repository: git.Repository, path: Path) -> None:
         prefix = os.path.relpath(path, repository.folder).replace(os.sep, "/")
@@ -118,11 +120,13 @@ def from_paths(
                 f"source {shown(text)} is not in a git repository, so revision {config.revision!r} means nothing"
             )
         if place.table and not place.table.is_remote and events.is_events(path):
-            listings[str(path)] = _events(path)
+            listings[str(path)] = left_out.attempt(broken, path, partial(_events, path))
         elif place.table:
-            listings[place.table.where] = _table(place.table, config)
+            listings[place.table.where] = left_out.attempt(broken, path, partial(_table, place.table, config))
         elif archive:
-            listings[str(path)] = _archive(text, path, archive, place.package)
+            listings[str(path)] = left_out.attempt(
+                broken, path, partial(_archive, text, path, archive, place.package)
+            )
         elif repository:
             add_repository(repository, path)
         else:
@@ -131,7 +135,10 @@ def from_paths(
             for found in inner:
                 add_repository(found, Path(found.folder))
     for top, (repository, prefixes) in trees.items():
-        listings[top] = _repository(repository, prefixes, config)
+        listings[top] = left_out.attempt(
+            broken, Path(top), partial(_repository, repository, prefixes, config)
+        )
+    left_out.tell(broken, len(listings))
     return list(listings.values())
 
 
@@ -170,7 +177,15 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     commit = git.resolve(repository, revision or "HEAD")
     if revision and not commit:
         raise UserError(f"{repository.folder} has no revision {revision!r}; `git log` lists what is there")
-    committed = git.tree_entries(repository, commit) if commit else {}
+    unreadable = ""
+    try:
+        committed = git.tree_entries(repository, commit) if commit else {}
+    except BadSource as error:
+        if revision:
+            raise
+        # The files on disk need no commit.
+        commit, committed = None, {}
+        unreadable = str(error).replace(repository.folder, name)
     kind = "blobs" if revision else "folder"
     listing = Listing(Source(name, kind, repository.folder, repository.git_dir, commit or "", "working tree"))
     listing.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
@@ -192,6 +207,7 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     asked = outputs.below(prefixes)
 
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
+    listing.skipped += [Skip(".git", f"its commit: {unreadable}")] if unreadable else []
     wanted = [path for path in entries if asked(path)]
     # Where a shallow clone ends, git takes every file for a new one: no time is known there.
     known = [path for path in wanted if path in committed] if commit and not listing.shallow else []

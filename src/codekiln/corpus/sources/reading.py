@@ -100,8 +100,8 @@ def contents(
     else:
         limits = {int(c.where): max_file_bytes + 1 for c in candidates}
         by_number = {int(c.where): c for c in candidates}
-        for number, data in archives.contents(source.root, limits):
-            yield by_number[number], data
+        for number, found in archives.contents(source.root, limits):
+            yield by_number[number], found
 
 
 def judge(path: str, data: bytes | str, max_file_bytes: int) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
 __all__ = ["Found", "build_sources", "find"]
 
-VERSION = 7
+VERSION = 8
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.

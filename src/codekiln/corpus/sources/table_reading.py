@@ -86,7 +86,7 @@ def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list
 def _judge(record: Record, max_file_bytes: int) -> tuple[str, str]:
     """(language, text), or ("", reason). What the table calls the language counts where nothing else tells."""
     if record.content is None:
-        return "", "no content"
+        return "", record.fault or "no content"
     if not names.is_storable(record.path) or not names.is_storable(record.repo):
         return "", "path is not printable UTF-8"
     if not names.is_inside(record.path):

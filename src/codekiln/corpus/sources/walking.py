@@ -33,6 +33,10 @@ class Walk:
 _Rules = list[tuple[str, list[ignoring.Rule] | str]]
 
 
+#: Bytes of a path that can still be asked for what lies in it (Linux takes 4,095).
+_LONGEST = 4_000
+
+
 def walk(
     path: Path,
     *,
@@ -73,6 +77,9 @@ def walk(
             rules = [(folder, own), *rules]
         for entry in entries:
             inner = f"{folder}/{entry.name}" if folder else entry.name
+            if len(os.fsencode(entry.path)) > _LONGEST:
+                found.skipped.append((inner, "path too long"))
+                continue
             refused = git.refusal(path / folder) if entry.name == ".git" else None
             if refused:
                 found.skipped.append((inner, refused))
