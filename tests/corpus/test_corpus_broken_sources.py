@@ -125,9 +125,14 @@ def test_a_folder_deeper_than_a_path_may_be_long(tmp_path: Path, monkeypatch: py
     for _ in range(2000):
         os.mkdir("deep")
         os.chdir("deep")
-    out = sources(tmp_path, folder)
-    assert set(rows(out / "files")) == {"a.py"}
-    assert list(reasons(out / "skipped").values()) == ["path too long"]
+    try:
+        out = sources(tmp_path, folder)
+        assert set(rows(out / "files")) == {"a.py"}
+        assert list(reasons(out / "skipped").values()) == ["path too long"]
+    finally:  # from the innermost outwards: no removal that recurses can take it away
+        for _ in range(2000):
+            os.chdir("..")
+            os.rmdir("deep")
 
 
 def test_names_that_a_terminal_would_obey(tmp_path: Path) -> None:
