@@ -119,7 +119,7 @@ def _alphabet(data: bytes, text: str) -> tuple[int, int]:
     letters, alphanumeric = int(np.count_nonzero(marks > 1)), int(np.count_nonzero(marks))
     if len(data) != len(text):
         points, times = np.unique(
-            np.frombuffer(data.translate(None, _ASCII).decode().encode("utf-32-le"), "<u4"),
+            np.frombuffer(data.translate(None, _ASCII).decode("utf-8", "replace").encode("utf-32-le"), "<u4"),
             return_counts=True,
         )
         for point, count in zip(points.tolist(), times.tolist()):
