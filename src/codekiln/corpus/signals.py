@@ -28,7 +28,7 @@ _ALPHABET = bytes(
     2 if chr(byte).isalpha() else int(chr(byte).isdigit()) for byte in range(128)
 ) + bytes(128)  # fmt: skip
 
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_ASCII = bytes(range(128))
 _CONTROL_TOKENS = re.compile("|".join(re.escape(token) for token in CONTROL_IDS))
 
 
@@ -112,7 +112,8 @@ def _alphabet(data: bytes, text: str) -> tuple[int, int]:
     letters, alphanumeric = int(np.count_nonzero(marks > 1)), int(np.count_nonzero(marks))
     if len(data) != len(text):
         points, times = np.unique(
-            np.frombuffer("".join(_BEYOND_ASCII.findall(text)).encode("utf-32-le"), "<u4"), return_counts=True
+            np.frombuffer(data.translate(None, _ASCII).decode("utf-8", "replace").encode("utf-32-le"), "<u4"),
+            return_counts=True,
         )
         for point, count in zip(points.tolist(), times.tolist()):
             letters += count * chr(point).isalpha()
