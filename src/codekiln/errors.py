@@ -18,6 +18,10 @@ class UserError(CodekilnError):
     exit_code = 2
 
 
+class BadSource(UserError):
+    """What a source holds is broken; it is left out where there are others to be read."""
+
+
 class RunError(CodekilnError):
     """The run failed (disk full, corrupt weights, no network); start it again to go on. Exit code 1."""
 

@@ -122,11 +122,21 @@ def test_a_bomb_is_refused_before_it_fills_memory(tmp_path):
         archives.listing(str(path), lambda member: 0, max_total=5 << 20)
     zipped(tmp_path / "bomb.zip", [(f"{n}.py", b"\0" * (1 << 20)) for n in range(10)])
     with pytest.raises(UserError, match="unpacks to more than"):
-        list(
-            archives.contents(
-                str(tmp_path / "bomb.zip"), dict.fromkeys(range(10), 1 << 20), max_total=5 << 20
-            )
-        )
+        archives.listing(str(tmp_path / "bomb.zip"), lambda member: 0, max_total=5 << 20)
+    read = archives.contents(str(tmp_path / "bomb.zip"), dict.fromkeys(range(10), 1 << 20), max_total=5 << 20)
+    assert [isinstance(data, bytes) for _, data in read] == [True] * 5 + [False] * 5
+
+
+def test_a_damaged_member_of_a_zip_costs_itself(tmp_path):
+    members = [(f"{name}.py", f"# {name}\n".encode() + HELLO * 9) for name in "abc"]
+    zipped(tmp_path / "x.zip", members)
+    data = bytearray((tmp_path / "x.zip").read_bytes())
+    start = data.index(b"b.py") + 4
+    data[start : start + 12] = bytes(12)
+    (tmp_path / "x.zip").write_bytes(data)
+    out = sources(tmp_path, tmp_path / "x.zip")
+    assert set(rows(out / "files")) == {"a.py", "c.py"}
+    assert reasons(out / "skipped")["b.py"].startswith("cannot be read (")
 
 
 def test_a_member_is_never_read_beyond_the_limit(tmp_path):

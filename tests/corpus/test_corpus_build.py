@@ -232,7 +232,7 @@ def test_same_bytes_for_any_workers_and_after_a_kill(tmp_path, monkeypatch):
     assert hashes(corpus(tmp_path / "2", source, workers=2)) == first
     # as a kill leaves it: one stage half done, the later ones not there
     out = corpus(tmp_path / "3", source)
-    monkeypatch.setattr(minhash, "bands", _interrupted(minhash.bands, after=15))
+    monkeypatch.setattr(minhash, "signatures", _interrupted(minhash.signatures, after=1))
     with pytest.raises(KeyboardInterrupt):
         build_corpus(out.with_name("4"), source, CorpusConfig(), seed=0, executor=LocalExecutor(1))
     assert (out.with_name("4") / "bands.partial").exists()

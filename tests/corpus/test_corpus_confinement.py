@@ -112,6 +112,25 @@ def test_a_folder_that_is_swapped_for_a_link_meanwhile_never_leads_out(tmp_path)
     assert b"secret" not in found
 
 
+def test_many_files_of_a_root_are_read_as_each_alone(tmp_path):
+    root = write(tmp_path / "demo", {"a/x": "1", "a/y": "2", "a/b/x": "3", "x": "4", "b/x": "5"})
+    write(tmp_path / "secret", {"x": "secret", "z": "secret"})
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "a/link").symlink_to(tmp_path / "secret/x")
+    paths = ["a/x", "a/y", "a/..", "a/", "a/.", "a/link", "a/none", "a/y", "link/x", "none/x", "x", "", "..", "a/b/x",
+             "a/../x", "b/x", "a/x"]  # fmt: skip
+    with walking.Inside(root) as inside:
+        assert [inside.read(path, 9) for path in paths] == [
+            walking.read_inside(root, path, 9) for path in paths
+        ]
+        assert inside.read("b/x", 9) == b"5"
+        (root / "b").rename(tmp_path / "gone")
+        (root / "b").symlink_to(tmp_path / "secret")
+        assert inside.read("b/z", 9) == "missing from the working tree"
+        assert inside.read("x", 9) == b"4"
+        assert inside.read("b/x", 9) == "symlink"
+
+
 @pytest.mark.parametrize("limit", [10**13, 10**23])
 def test_a_huge_limit_allocates_no_more_than_the_file(tmp_path, limit):
     folder = write(tmp_path / "demo", {"a.py": HELLO})

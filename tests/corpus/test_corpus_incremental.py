@@ -91,9 +91,9 @@ def test_added_sources_alone_are_read_and_measured(tmp_path, read, monkeypatch):
     measured: list[str] = []
     measure = signals.measure
     monkeypatch.setattr(signals, "measure", lambda path, *rest: measured.append(path) or measure(path, *rest))
-    banded: list[int] = []
-    bands = minhash.bands
-    monkeypatch.setattr(minhash, "bands", lambda grams: banded.append(1) or bands(grams))
+    banded: list[bytes] = []
+    real = minhash.signatures
+    monkeypatch.setattr(minhash, "signatures", lambda texts: banded.extend(texts) or real(texts))
     grown = _sources(tmp_path / "2", [*new, *old], first)
     grown_corpus = _corpus(tmp_path / "2c", grown, tmp_path / "1c")
     assert sorted(set(read)) == ["four.py", "one.py", "three.py", "two.py", "x.bin"]
@@ -242,8 +242,7 @@ def test_commits_and_conversations_are_taken_over_notebooks_measured_anew(tmp_pa
     scratch_other = _sources(tmp_path / "5", [repo, talk, folder], kinds=kinds)
     asked: list[str] = []
     for module in (commits, conversations):
-        for name in ("read_files", "read_skipped"):
-            monkeypatch.setattr(module, name, lambda batch: asked.append("read"))
+        monkeypatch.setattr(module, "read", lambda batch: asked.append("read"))
     grown = _sources(tmp_path / "6", [repo, talk, folder], first, kinds=kinds)
     assert asked == []
     assert folder_files(grown) == folder_files(scratch_other)

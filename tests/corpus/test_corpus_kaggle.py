@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpus_kit import reasons, rows, sources, write
+from corpus_kit import commit, git, reasons, repository, rows, sources, tar, write, zipped
 from hypothesis import given
 from hypothesis import strategies as st
 from test_corpus_notebooks import code, markdown, notebook
 
+from codekiln.corpus.sources import kinds
 from codekiln.corpus.sources.kaggle import About, clean, find_about, parses
 from codekiln.corpus.sources.limits import with_limits
 from codekiln.corpus.sources.notebooks import Cell, Notebook
@@ -111,6 +112,56 @@ def test_a_folder_with_metadata(tmp_path: Path) -> None:
     assert ("four/four.ipynb", "notebook script") in found
     skipped = reasons(built / "skipped")
     assert skipped["two/two.ipynb"] == skipped["five/five.ipynb"] == "kaggle notebook: too few cells of code"
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar.gz", "bare", "revision"])
+def test_every_kind_of_source_tells_of_the_data(tmp_path: Path, kind: str) -> None:
+    """Also where files of metadata are themselves in a language that is not selected."""
+    files: dict[str, str | bytes] = {
+        "k/one.ipynb": notebook(code(TEMPLATE), code(READ), code(MORE)),
+        "k/kernel-metadata.json": json.dumps({"dataset_sources": ["bob/orders"]}),
+        "data/dataset-metadata.json": json.dumps({"id": "bob/orders", "title": "Orders"}),
+        "other/three.ipynb": notebook(code(READ)),
+    }
+    members = [
+        (f"top/{name}", content.encode()) for name, content in files.items() if isinstance(content, str)
+    ]
+    if kind == "folder":
+        path = write(tmp_path / "k", files)
+    elif kind == "zip":
+        path = zipped(tmp_path / "k.zip", members)
+    elif kind == "tar.gz":
+        path = tar(tmp_path / "k.tar.gz", members, "w:gz")
+    else:
+        path = repository(tmp_path / "k", files)
+    if kind == "bare":
+        git(tmp_path, "clone", "-q", "--bare", "k", "k.git")
+        path = tmp_path / "k.git"
+    settings: dict[str, Any] = {"languages": ("python",)}
+    if kind == "revision":
+        commit(path, {"k/kernel-metadata.json": "{}"})
+        settings["revision"] = "HEAD^"
+    found = rows(sources(tmp_path, path, **settings) / "files")
+    assert found["k/one.ipynb"]["content"].startswith("# %% [markdown]\n# # Data set: Orders\n")
+    assert found["other/three.ipynb"]["content"].startswith("# %%\norders")
+
+
+def test_metadata_of_a_source_are_read_within_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    title = json.dumps({"id": "bob/orders", "title": "Orders"})
+    files: dict[str, str | bytes] = {
+        "dataset-metadata.json": title,
+        "kernel-metadata.json": json.dumps({"dataset_sources": ["bob/orders"]}),
+        "one.ipynb": notebook(code(TEMPLATE), code(READ), code(MORE)),
+    }
+    path = write(tmp_path / "k", files)
+    monkeypatch.setattr(kinds, "ABOUT_BYTES", len(title))
+    row = rows(sources(tmp_path, path) / "files")["one.ipynb"]
+    assert "Data set" not in row["content"]
+    monkeypatch.undo()
+    assert "Data set" in rows(sources(tmp_path, path) / "files")["one.ipynb"]["content"]
+    (tmp_path / "out.txt").write_text("k:dataset-metadata.json\n")
+    out = sources(tmp_path, path, opt_out=str(tmp_path / "out.txt"))
+    assert "Data set" not in rows(out / "files")["one.ipynb"]["content"]
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sysconfig
 from itertools import combinations
@@ -15,7 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codekiln.corpus import minhash, neardup
-from codekiln.corpus.neardup import near_any, near_groups
+from codekiln.corpus.neardup import near_groups, near_pairs
+
+
+def bands_of(grams):
+    return minhash.bands_of(minhash.signature(grams)[None])[0]
 
 
 @settings(deadline=None)
@@ -50,7 +55,7 @@ def test_near_duplicates_against_brute_force():
         texts.append(base)
         texts += [mutate(base, share, number) for share in (0.004, 0.012, 0.03, 0.09) if number % 2]
     sets = [minhash.shingles(text.encode()) for text in texts]
-    groups = near_groups([minhash.bands(s) for s in sets], lambda numbers: {n: sets[n] for n in numbers}, 0.7)
+    groups = near_groups([bands_of(s) for s in sets], lambda numbers: {n: sets[n] for n in numbers}, 0.7)
     group_of = {member: number for number, members in enumerate(groups) for member in members}
     near = {0.7: [0, 0], 0.85: [0, 0]}
     for second in range(len(texts)):
@@ -70,20 +75,40 @@ def test_near_duplicates_against_brute_force():
             assert max(plain_jaccard(texts[one], texts[two]) for two in members if two != one) >= 0.7
 
 
-def test_leaks_are_found_exactly_where_the_banding_is_blind():
-    held = [program(number, 8) for number in range(10)]
-    others = [mutate(text, share, 3) for text in held for share in (0.01, 0.03, 0.05, 0.08)]
-    others += [program(900, 8), "", "two words"]
-    shingled = [minhash.shingles(text.encode()) for text in held]
-    found = near_any(shingled, [(n, minhash.shingles(text.encode())) for n, text in enumerate(others)], 0.7)
-    scores = {
-        n: max((plain_jaccard(text, one), -m) for m, one in enumerate(held)) for n, text in enumerate(others)
-    }
-    assert {n: (m, pytest.approx(j)) for n, (m, j) in found.items()} == {
-        n: (-m, pytest.approx(j)) for n, (j, m) in scores.items() if j >= 0.7
-    }
-    assert 5 < len(found) < len(others)
-    assert near_any([], [(0, shingled[0])], 0.7) == {}
+def least(texts):
+    return minhash.least_of(minhash.filled(minhash.signatures([text.encode() for text in texts])))
+
+
+def test_pairs_across_the_split_are_found_where_the_banding_is_blind(monkeypatch):
+    held = [program(number, 8) for number in range(40)]
+    shares = (0.01, 0.03, 0.035, 0.036, 0.037, 0.038, 0.08, 0.2)
+    others = [mutate(text, share, n) for text in held for n, share in enumerate(shares)]
+    others += [program(900, 8), held[7]]
+    found = {tuple(pair) for pair in near_pairs(least(held), least(others), 0.7).tolist()}
+    scores = {(n, m): plain_jaccard(text, one) for n, text in enumerate(others) for m, one in enumerate(held)}
+    near = {pair for pair, score in scores.items() if score >= 0.7}
+    assert len(near) > 40
+    banded = [bands_of(minhash.shingles(text.encode())) for text in held + others]
+    assert any(not set(banded[m]) & set(banded[len(held) + n]) for n, m in near)
+    assert near <= found
+    # What is compared in vain: pairs that are not far from the threshold.
+    assert all(scores[pair] > 0.2 for pair in found)
+    assert len(found) < len(near) + 0.02 * len(scores)
+    monkeypatch.setattr(neardup, "_HITS", 1)
+    assert {tuple(pair) for pair in near_pairs(least(held), least(others), 0.7).tolist()} == found
+    assert near_pairs(least(held)[:0], least(others), 0.7).tolist() == []
+    assert near_pairs(least(held), least(others)[:0], 0.7).tolist() == []
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.9, 1.0])
+def test_so_many_shared_values_miss_a_pair_once_in_a_million(threshold):
+    shared = np.random.default_rng(0).binomial(64, threshold, 200_000)
+    needed = neardup.matches(threshold, 64)
+    assert (shared >= needed).all()
+    assert neardup.matches(threshold, 64) <= 64 * threshold
+    # One more would be missed more often than that.
+    below = sum(math.comb(64, n) * threshold**n * (1 - threshold) ** (64 - n) for n in range(needed + 1))
+    assert below > neardup.MISSED
 
 
 @pytest.mark.parametrize(("mutated", "one_group"), [(0.002, True), (0.04, False)])
@@ -95,7 +120,7 @@ def test_the_work_on_similar_files_grows_with_their_number(monkeypatch, mutated,
     monkeypatch.setattr(neardup, "COMPARISONS", 4)
     base = program(1, 20)
     sets = [minhash.shingles(mutate(base, mutated, n).encode()) for n in range(300)]
-    bands = [minhash.bands(grams) for grams in sets]
+    bands = [bands_of(grams) for grams in sets]
     calls = []
     for count in (150, 300):
         compared.clear()
@@ -131,7 +156,7 @@ def test_copies_of_real_files_are_found_as_brute_force_finds_them():
         for share in (0, 0.002, 0.005, 0.01, 0.02, 0.035):
             changed = (random.choice(words) if random.random() < share else word for word in words)
             sets.append(minhash.shingles("".join(changed).encode()))
-    bands, index = [minhash.bands(grams) for grams in sets], dict(enumerate(sets))
+    bands, index = [bands_of(grams) for grams in sets], dict(enumerate(sets))
     groups = near_groups(bands, lambda some: index, 0.8)
     found = {pair for members in groups for pair in combinations(members, 2)}
     everything = combinations(range(len(sets)), 2)

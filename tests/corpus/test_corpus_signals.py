@@ -5,22 +5,26 @@ import random
 import re
 import time
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codekiln.corpus import signals
-from codekiln.corpus.rules import RULES, first_fired, with_thresholds
+from codekiln.corpus.firing import first_firing
+from codekiln.corpus.opencoder.rules import OPENCODER
+from codekiln.corpus.rules import RULES, with_thresholds
 from codekiln.errors import UserError
+from codekiln.shards.tables import SIGNALS
 
 
 def measure(text, language="python", path="x"):
     return signals.measure(path, language, text.encode(), text)
 
 
-def fate(text, language="python"):
-    rule = first_fired(RULES, language, measure(text, language))
-    return rule.name if rule else ""
+def fate(text, language="python", rules=RULES):
+    values = measure(text, language)
+    return next((rule.name for rule in rules if rule.drops(language, values)), "")
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8")))
@@ -143,15 +147,58 @@ def test_reasons_in_words():
         == "mean line length 143.2 > 100 (StarCoder2, DeepSeek-Coder)"
     )
     assert rules["alphabetic"].detail(0.1234) == "alphabetic share 0.123 < 0.250 (StarCoder2, DeepSeek-Coder)"
-    assert rules["generated"].detail(True) == "says that it is generated (StarCoder2)"
+    assert rules["generated"].detail(True) == "says that it is generated (StarCoder2, more banners)"
 
 
 def test_thresholds_can_be_overridden_by_name():
     text = ("word " * 25 + "\n") * 4
     rules = with_thresholds({"mean_line_length": 200})
-    assert first_fired(rules, "python", measure(text)) is None
+    assert fate(text) == "mean_line_length"
+    assert fate(text, rules=rules) == ""
     assert "configuration" in with_thresholds({"generated": 2})[0].origin
     with pytest.raises(
         UserError, match=re.escape("no rule is called 'mean_lines'; the rules are alphabetic")
     ):
         with_thresholds({"mean_lines": 3})
+
+
+_VALUES = st.one_of(st.none(), st.sampled_from([0, 0.25, 1, 99.5, 100, 1e6]))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["python", "html", "json", "assembly", "go"]),
+            st.dictionaries(st.sampled_from(sorted({rule.signal for rule in OPENCODER + RULES})), _VALUES),
+            st.binary(min_size=4, max_size=4),
+        ),
+        max_size=8,
+    )
+)
+def test_rules_over_a_table_are_rules_over_its_rows(rows):
+    rules = with_thresholds({}, ["starcoder2", "opencoder"])
+    types = {field.name: field.type for field in SIGNALS}
+    signals_of = [
+        dict.fromkeys(SIGNALS.names)
+        | {
+            name: value
+            if value is None
+            else bool(value)
+            if types[name] == pa.bool_()
+            else type_of(types[name])(value)
+            for name, value in values.items()
+        }
+        | {"content_hash": content.hex() * 4}
+        for _, values, content in rows
+    ]
+    table = pa.Table.from_pylist(signals_of, schema=SIGNALS)
+    languages = pa.chunked_array([[language for language, _, _ in rows]], pa.string())
+    expected = [
+        next((n for n, rule in enumerate(rules) if rule.drops(language, values)), -1)
+        for (language, _, _), values in zip(rows, signals_of)
+    ]
+    assert first_firing(rules, languages, table).tolist() == expected
+
+
+def type_of(kind):
+    return int if pa.types.is_integer(kind) else float

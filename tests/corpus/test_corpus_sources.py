@@ -291,12 +291,12 @@ def test_rows_are_sorted_and_shards_do_not_depend_on_workers_or_a_kill(tmp_path,
 
     # killed half-way: the finished folder goes back to a partial one that lacks a shard
     made = []
-    real = module.reading.read_files
-    monkeypatch.setattr(module.reading, "read_files", lambda batch: _fail_after(made, batch, real))
+    real = module.reading.read
+    monkeypatch.setattr(module.reading, "read", lambda batch: _fail_after(made, batch, real))
     with pytest.raises(KeyboardInterrupt):
         sources(tmp_path / "three", one, two)
     assert (tmp_path / "three/sources/files.partial").exists()
-    monkeypatch.setattr(module.reading, "read_files", real)
+    monkeypatch.setattr(module.reading, "read", real)
     resumed = sources(tmp_path / "three", one, two)
     assert Dataset.open(resumed / "files").content_hash == files.content_hash
     assert not (tmp_path / "three/sources/files.partial").exists()

@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from corpus_kit import reasons, repository, rows, sources, write
+from corpus_kit import reasons, repository, rows, sources, write, zipped
 from pydantic import ValidationError
 
 from codekiln.corpus import licenses
@@ -132,10 +132,10 @@ def test_odd_file_names_in_git(tmp_path):
 def test_a_file_that_breaks_a_parser_costs_that_file(tmp_path, monkeypatch):
     whole = licenses.of_file
 
-    def breaks(path, data, folders):
+    def breaks(path, data, folders, owners=()):
         if b"poison" in data:
             raise RecursionError("maximum recursion depth exceeded")
-        return whole(path, data, folders)
+        return whole(path, data, folders, owners)
 
     monkeypatch.setattr(licenses, "of_file", breaks)
     folder = write(tmp_path / "f", {"a.py": HELLO, "b.py": "print('poison')\n", "c.py": HELLO})
@@ -158,6 +158,26 @@ def test_a_file_that_kills_its_worker_costs_that_file(tmp_path, monkeypatch):
     assert set(rows(mended / "files")) == {*files, "b.py"}
     assert reasons(mended / "skipped") == {}
     assert folder_files(mended) == folder_files(sources(tmp_path / "scratch", folder))
+
+
+def test_reasons_come_of_the_one_reading_also_after_a_kill_between_the_datasets(tmp_path, monkeypatch):
+    members = [("x/a.py", HELLO.encode()), ("x/b.py", b"\0\1"), ("x/c.bin", b"\0")]
+    archive = zipped(tmp_path / "x.zip", members)
+    folder = write(tmp_path / "f", {"d.py": HELLO, "e.py": "", "notes": "words"})
+    first = sources(tmp_path / "one", archive, folder)
+    told = {"b.py": "binary", "c.bin": "binary", "e.py": "empty", "notes": "unknown language"}
+    assert reasons(first / "skipped") == told
+    assert not (first / "files.pieces").exists()
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pieces, "make_skipped", killed)
+        with pytest.raises(KeyboardInterrupt):
+            sources(tmp_path / "two", archive, folder)
+    monkeypatch.setattr(pieces, "make_files", killed)  # nothing is read again
+    assert folder_files(sources(tmp_path / "two", archive, folder)) == folder_files(first)
 
 
 def dies_on_poison(seen_ns, shard):

@@ -162,8 +162,8 @@ def cut(path: Path) -> Path:
     [
         (lambda p: cut(parquet(p / "t.parquet", STACK1)), r"t\.parquet is not a readable Parquet file"),
         (lambda p: cut(lines(p / "t.jsonl.gz", STACK1)), r"t\.jsonl\.gz cannot be read"),
-        (lambda p: lines(p / "t.jsonl", [STACK1[0], [1]]), r"t\.jsonl:2: a JSON object is wanted, not list"),
-        (lambda p: cut(lines(p / "t.jsonl", STACK1)), r"t\.jsonl:30: not valid JSON"),
+        (lambda p: lines(p / "t.jsonl", [[1], STACK1[0]]), r"t\.jsonl:1: a JSON object is wanted, not list"),
+        (lambda p: cut(lines(p / "t.jsonl", STACK1[:1])), r"t\.jsonl:1: not valid JSON"),
         (lambda p: lines(p / "t.jsonl", []), r"t\.jsonl holds no record"),
         (lambda p: lines(p / "t.jsonl", [{"a": 1}]), r"has no column of file contents"),
         (lambda p: parquet(p / "t.parquet", [{"content": 3}]), r"column 'content' is int64 and not text"),
@@ -174,3 +174,25 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, make: Any, message: str) ->
     with pytest.raises(UserError, match=message) as error:
         sources(tmp_path / "out", make(tmp_path))
     assert "\n" not in str(error.value)
+
+
+def test_a_line_that_is_no_record_costs_itself(tmp_path: Path) -> None:
+    path = cut(lines(tmp_path / "t.jsonl", [STACK1[0], [1], *STACK1[1:]]))
+    out = sources(tmp_path / "out", path)
+    assert len(rows(out / "files")) > 10
+    broken = {path: why for path, why in reasons(out / "skipped").items() if why == "no JSON object"}
+    assert set(broken) == {"00000001", f"{len(STACK1):08d}"}
+
+
+def test_a_row_group_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    texts = [{"content": f"def f{n}(a):\n    return a + {n}\n", "path": f"{n}.py"} for n in range(60)]
+    pq.write_table(pa.Table.from_pylist(texts), path, row_group_size=20, compression="zstd")
+    place = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    data = bytearray(path.read_bytes())
+    data[place : place + 60] = bytes(60)
+    path.write_bytes(data)
+    out = sources(tmp_path / "out", path)
+    assert set(rows(out / "files")) == {f"{n}.py" for n in range(60) if n not in range(20, 40)}
+    (why,) = reasons(out / "skipped").values()
+    assert why.startswith("rows 20 to 39 cannot be read (")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,31 +14,28 @@ from codekiln.corpus import minhash, signals
 from codekiln.corpus.carried import carrying
 from codekiln.corpus.config import CorpusConfig
 from codekiln.corpus.copies import drop_exact, drop_leaks, drop_near
-from codekiln.corpus.decided import File
+from codekiln.corpus.decided import HELDOUT, LICENSE_TYPES, TRAIN, Files, Mask, Numbers, load
 from codekiln.corpus.decontamination.match import CONTAMINATION, contamination_counted, contamination_table
 from codekiln.corpus.decontamination.prepare import prepare_index
+from codekiln.corpus.firing import first_firing
+from codekiln.corpus.nearcopies import near_copies, remove_work
 from codekiln.corpus.repositories import SIGNATURES, band_table_of, drop_repository_copies, signature_table
-from codekiln.corpus.rules import Rule, first_fired, with_thresholds
+from codekiln.corpus.rules import Rule, with_thresholds
 from codekiln.corpus.shown import showing
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
+from codekiln.corpus.verdicts import CONTAMINATED, LICENSE, SHOWS_HELDOUT, decision_table, verdicts
 from codekiln.downloads.cachefolder import cache_root
 from codekiln.errors import UserError
 from codekiln.progress import say
 from codekiln.shards import Dataset, Executor, Stage, build
 from codekiln.shards.store import read_shard
-from codekiln.shards.tables import COMPOSED_KINDS, DECISIONS, FILES, SIGNALS
+from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
 
 __all__ = ["build_corpus", "summarize"]
 
 #: Raise one whenever what it names gives another result for the same input.
-SIGNALS_VERSION, BANDS_VERSION, VERSION = 2, 2, 4
-
-LICENSE, CONTAMINATED, SHOWS_HELDOUT = "license", "contaminated", "shows_heldout"
-
-_META = [
-    "id", "repo", "path", "kind", "language", "licenses", "license_type", "license_evidence", "added_at", "size",
-]  # fmt: skip
+SIGNALS_VERSION, BANDS_VERSION, VERSION = 3, 4, 6
 
 
 def build_corpus(
@@ -72,11 +68,11 @@ def build_corpus(
         Stage("signals", SIGNALS_VERSION, asked, inputs), SIGNALS,
         partial(signals.measure_table, rulesets=config.rulesets, parse=config.parse == "on"), signals.counted,
     )  # fmt: skip
-    files = _load(source, measured)
+    files = load(source)
     if config.licenses == "permissive":
-        _drop_unlicensed(files)
-    _apply_rules(files, rules)
-    index, decided = test_index(config), dict(inputs)
+        files.reason[files.license_rank != LICENSE_TYPES.index("permissive")] = files.code(LICENSE)
+    contents = _apply_rules(files, rules, source, measured)
+    index, decided, met = test_index(config), dict(inputs), None
     if index is not None:
         settings = {**config.runs.model_dump(mode="json"), "tests": index.stem}
         met = carried(
@@ -84,7 +80,10 @@ def build_corpus(
             partial(contamination_table, index_path=str(index)), contamination_counted,
         )  # fmt: skip
         decided["contamination"] = met.content_hash
-        _drop_contaminated(files, met, config.minimum_runs)
+        grams = np.concatenate(
+            [np.empty(0, np.int64), *(one["grams"].to_numpy() for one in met.tables(["grams"]))]
+        )
+        files.reason[files.left & (grams >= config.minimum_runs)] = files.code(CONTAMINATED)
     banding: tuple[Callable[[pa.Table], pa.Table], Dataset] = (minhash.band_table, source)
     if config.repository_jaccard is not None:
         signed = carried(
@@ -92,7 +91,7 @@ def build_corpus(
         )
         drop_repository_copies(files, source, signed, config.repository_jaccard, config.repository_keep)
         banding = (band_table_of, signed)
-    drop_exact(files)
+    drop_exact(files, contents)
     banded = carried(
         Stage("bands", BANDS_VERSION, {}, inputs),
         minhash.BAND_HASHES,
@@ -100,8 +99,8 @@ def build_corpus(
         minhash.counted,
         banding[1],
     )
-    drop_near(files, source, banded, config.near_jaccard)
-    kept = [file for file in files if not file.reason]
+    groups = near_copies(folder, files, source, banded, config.near_jaccard, executor)
+    drop_near(files, groups, config.near_jaccard)
     stage = partial(
         Stage,
         version=VERSION,
@@ -109,53 +108,29 @@ def build_corpus(
         inputs=decided,
         seed=seed,
     )
-    shards: list[list[File]] = [[] for _ in source.shard_paths]
-    for file in files:
-        shards[file.place[0]].append(file)
+
+    def write_decisions() -> None:
+        tasks = list(verdicts(files, source, measured, met, rules))
+        build(
+            folder / "decisions", stage("decisions"), DECISIONS, decision_table, tasks,
+            executor=executor, quiet=True,
+        )  # fmt: skip
+        remove_work(folder)
+
     try:
-        _split(kept, files, source, config, seed)
-        drop_leaks(kept, files, source, config.near_jaccard)
-        for number, found in showing(kept, source).items():
-            kept[number].reason, kept[number].detail, kept[number].split = SHOWS_HELDOUT, found, ""
+        _split(files, source, config, seed)
+        drop_leaks(files, source, banded, config.near_jaccard)
+        for number, found in showing(files, source).items():
+            files.drop(number, SHOWS_HELDOUT, found)
+            files.split[number] = 0
     except UserError:  # too little is left: `explain` tells why
-        _write_decisions(folder, stage("decisions"), shards)
+        write_decisions()
         raise
-    _write_decisions(folder, stage("decisions"), shards)
-    for split in ("train", "heldout"):
-        tasks = [
-            (path, [file.id for file in shard if file.split == split])
-            for path, shard in zip(source.shard_paths, shards)
-        ]
-        build(folder / split, stage(split), FILES, _select, tasks, executor=executor, quiet=True)
-
-
-def _write_decisions(folder: Path, stage: Stage, shards: list[list[File]]) -> None:
-    rows = [[_decision(file) for file in shard] for shard in shards]
-    build(folder / "decisions", stage, DECISIONS, _decision_table, rows, quiet=True)
-
-
-def _load(source: Dataset, measured: Dataset) -> list[File]:
-    files: list[File] = []
-    for shard, (rows, values) in enumerate(zip(source.tables(_META), measured.tables())):
-        for number, (row, value) in enumerate(zip(rows.to_pylist(), values.to_pylist())):
-            files.append(File(**row, place=(shard, number), signals=value))
-    return files
-
-
-def _drop_unlicensed(files: list[File]) -> None:
-    for file in files:
-        if file.license_type != "permissive":
-            said = ", ".join(file.licenses) or "no licence"
-            file.reason, file.detail = LICENSE, f"{said}: not permissive ({file.license_evidence})"
-
-
-def _apply_rules(files: list[File], rules: tuple[Rule, ...]) -> None:
-    for file in files:
-        if file.reason:
-            continue
-        rule = first_fired(rules, file.language, file.signals)
-        if rule:
-            file.reason, file.detail = rule.name, rule.detail(file.signals[rule.signal])
+    write_decisions()
+    for number, name in ((TRAIN, "train"), (HELDOUT, "heldout")):
+        chosen = files.split == number
+        parts = [(path, chosen[files.of_shard(shard)]) for shard, path in enumerate(source.shard_paths)]
+        build(folder / name, stage(name), FILES, _select, parts, executor=executor, quiet=True)
 
 
 def test_index(config: CorpusConfig) -> Path | None:
@@ -169,55 +144,55 @@ def test_index(config: CorpusConfig) -> Path | None:
     return prepare_index(config.against, config.runs, cache_root() / "decontamination")
 
 
-def _drop_contaminated(files: list[File], met: Dataset, least: int) -> None:
-    rows = (row for table in met.tables() for row in table.to_pylist())
-    for file, row in zip(files, rows, strict=True):
-        if not file.reason and row["grams"] >= least:
-            more = f" and {row['items'] - 1} more" if row["items"] > 1 else ""
-            file.reason = CONTAMINATED
-            file.detail = (
-                f"line {row['line']} shares {row['gram']!r} with {row['benchmark']} {row['item']}{more}; "
-                f"{row['grams']} such runs"
-            )
+def _apply_rules(files: Files, rules: tuple[Rule, ...], source: Dataset, measured: Dataset) -> minhash.Hashes:
+    """Drop what a rule drops; the hashes of the files' contents, shape (files, 2), uint64."""
+    codes = np.array([files.code(rule.name) for rule in rules], np.int16)
+    contents = np.empty((len(files), 2), np.uint64)
+    for shard, (languages, values) in enumerate(zip(source.tables(["language"]), measured.tables())):
+        own = files.of_shard(shard)
+        fired = first_firing(rules, languages["language"], values)
+        drops = (fired >= 0) & files.left[own]
+        files.reason[own][drops] = codes[fired[drops]]
+        digits = "".join(values["content_hash"].to_pylist())
+        contents[own] = np.frombuffer(bytes.fromhex(digits), np.uint64).reshape(-1, 2)
+    return contents
 
 
-def _split(kept: list[File], files: list[File], source: Dataset, config: CorpusConfig, seed: int) -> None:
-    dropped = Counter(file.reason for file in files if file.reason)
+def _split(files: Files, source: Dataset, config: CorpusConfig, seed: int) -> None:
+    kept = np.flatnonzero(files.left)
     # The forms of a notebook are one file: what one of them shows, another must not be asked.
-    places = list(dict.fromkeys((file.repo, file.path, file.added_at) for file in kept))
+    first_of = _first_of_place(files, kept)
+    items = np.unique(first_of)
     # Files are what a model is tested on; a corpus of conversations alone holds some of them out.
-    real = [(file.repo, file.path, file.added_at) for file in kept if file.kind not in COMPOSED_KINDS]
-    places = list(dict.fromkeys(real)) if len(real) > 1 else places
+    real = items[~files.composed[items]]
+    items = real if len(real) > 1 else items
     shallow = source.manifest.config.get("shallow", [])
-    heldout = choose([Item(*place) for place in places], config, seed, dropped=dropped, shallow=shallow)
-    held = {places[number] for number in heldout}
-    for file in kept:
-        file.split = "heldout" if (file.repo, file.path, file.added_at) in held else "train"
-    planned = heldout_count(len(places), config)
+    heldout = choose(
+        (Item(files.repo(number), files.path(number), files.time(number)) for number in items.tolist()),
+        config, seed, dropped=files.counted(), shallow=shallow,
+    )  # fmt: skip
+    held = np.isin(first_of, items[sorted(heldout)])
+    files.split[kept] = np.where(held, HELDOUT, TRAIN)
+    planned = heldout_count(len(items), config)
     if len(heldout) != planned:
         say(
             f"split: time holds out {len(heldout)} files, not {planned}: those added at one time stay together"
         )
 
 
-def _decision(file: File) -> dict[str, Any]:
-    return {
-        "id": file.id, "repo": file.repo, "path": file.path, "language": file.language, "kept": not file.reason,
-        "reason": file.reason, "detail": file.detail, "near_group": file.near_group, "split": file.split,
-        "size": file.size, "repository_group": file.repository_group,
-    }  # fmt: skip
+def _first_of_place(files: Files, kept: Numbers) -> Numbers:
+    """For each of some files the first of them with its repository, path and time."""
+    paths = files.paths.take(pa.array(kept)).dictionary_encode().indices.to_numpy()
+    columns = (files.added_at[kept], files.repos[kept], paths)
+    order = np.lexsort(columns)
+    same = np.logical_and.reduce([column[order[1:]] == column[order[:-1]] for column in columns])
+    starts = np.concatenate([[True], ~same])[: len(order)]
+    first = np.empty(len(kept), np.int64)
+    first[order] = kept[order[starts]][np.cumsum(starts) - 1]
+    return first
 
 
-def _decision_table(rows: list[dict[str, Any]]) -> tuple[pa.Table, dict[str, int]]:
-    counters: dict[str, int] = {}
-    for row in rows:
-        name = f"dropped_{row['reason']}" if row["reason"] else row["split"] or "unsplit"
-        counters[name] = counters.get(name, 0) + 1
-    return pa.Table.from_pylist(rows, schema=DECISIONS), counters
-
-
-def _select(task: tuple[Path, list[str]]) -> tuple[pa.Table, dict[str, int]]:
-    path, ids = task
-    table = read_shard(path)
-    table = table.filter(pc.is_in(table["id"], value_set=pa.array(ids, pa.string())))
+def _select(task: tuple[Path, Mask]) -> tuple[pa.Table, dict[str, int]]:
+    path, chosen = task
+    table = read_shard(path).filter(pa.array(chosen))
     return table, {"files": table.num_rows, "bytes": int(pc.sum(table["size"]).as_py() or 0)}

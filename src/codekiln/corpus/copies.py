@@ -1,17 +1,16 @@
-"""Copies among files: the same content, near copies, and near copies of what is held out. Each group is kept track of."""
+"""Copies among files: the same content, and near copies of what is held out. Each group is kept track of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from codekiln.corpus import minhash
-from codekiln.corpus.decided import File
-from codekiln.corpus.neardup import MANY_FILES, near_any, near_groups
+from codekiln.corpus.decided import HELDOUT, TRAIN, Files, Numbers
+from codekiln.corpus.neardup import MANY_FILES, near_pairs
 from codekiln.errors import UserError
 from codekiln.progress import Progress
 from codekiln.shards import Dataset
@@ -20,87 +19,123 @@ from codekiln.shards.store import read_shard
 EXACT, NEAR = "exact_duplicate", "near_duplicate"
 
 
-def drop_exact(files: list[File]) -> None:
-    """Of files with the same content keep the preferred one."""
-    groups: dict[str, list[File]] = {}
-    for file in files:
-        if not file.reason:
-            groups.setdefault(file.signals["content_hash"], []).append(file)
-    for group in groups.values():
-        first = min(group, key=lambda file: file.preference)
-        for file in group:
-            if len(group) > 1:
-                file.near_group = first.id
-            if file is not first:
-                file.reason, file.detail = EXACT, f"same content as {first.name}"
+def drop_exact(files: Files, contents: minhash.Hashes) -> None:
+    """Of files with the same content keep the preferred one.
 
-
-def drop_near(files: list[File], source: Dataset, banded: Dataset, threshold: float) -> None:
-    """Of each group of near copies (`near_groups`) keep the preferred file."""
-    rows = [row for table in banded.tables(["bands"]) for row in lists(table.column("bands"))]
-    left = [number for number, file in enumerate(files) if not file.reason]
-
-    def shingles_of(numbers: list[int]) -> dict[int, minhash.Hashes]:
-        return dict(shingles_of_files(source, [(number, files[left[number]]) for number in numbers]))
-
-    copies_of: dict[str, str] = {}
-    for group in near_groups([rows[number] for number in left], shingles_of, threshold):
-        members = [files[left[number]] for number in group]
-        first = min(members, key=lambda file: file.preference)
-        for file in members:
-            copies_of[file.id] = file.near_group = first.id
-            if file is not first:
-                file.reason = NEAR
-                file.detail = f"near copy of {first.name} (Jaccard of word 5-grams >= {threshold:g}, group of {len(group)})"
-    for file in files:  # an exact copy of a near copy belongs to the same group
-        file.near_group = copies_of.get(file.near_group, file.near_group)
-
-
-def drop_leaks(kept: list[File], files: list[File], source: Dataset, threshold: float) -> None:
-    """Drop what the banding missed: training files that are near copies of a held-out file.
-
-    The group of a file that is dropped becomes that of its twin, with all its members among `files`.
+    Args:
+        contents: hash of each file's content, shape (files, 2), uint64.
     """
-    joined: dict[str, str] = {}
-    held = [file for file in kept if file.split == "heldout"]
-    grams = dict(shingles_of_files(source, list(enumerate(held))))
-    train = shingles_of_files(source, [(n, file) for n, file in enumerate(kept) if file.split == "train"])
-    for number, (nearest, score) in near_any([grams[n] for n in range(len(held))], train, threshold).items():
-        file, twin = kept[number], held[nearest]
-        file.reason, file.split = NEAR, ""
-        file.detail = (
-            f"near copy of held-out {twin.name} (Jaccard of word 5-grams {score:.2f} >= {threshold:g})"
+    left = np.flatnonzero(files.left)
+    order = left[np.lexsort((contents[left, 1], contents[left, 0]))]
+    new = np.any(contents[order[1:]] != contents[order[:-1]], axis=1)
+    starts = np.flatnonzero(np.concatenate([[len(order) > 0], new]))
+    ends = np.append(starts[1:], len(order))
+    for start, end in zip(starts[ends - starts > 1].tolist(), ends[ends - starts > 1].tolist()):
+        group = order[start:end].tolist()
+        first = min(group, key=files.preference)
+        files.near_group[group] = first
+        for number in group:
+            if number != first:
+                files.drop(number, EXACT, f"same content as {files.name(first)}")
+
+
+def drop_near(files: Files, groups: list[list[int]], threshold: float) -> None:
+    """Of each group of near copies keep the preferred file."""
+    moved = np.arange(len(files) + 1)  # the last place is that of -1
+    moved[-1] = -1
+    for group in groups:
+        first = min(group, key=files.preference)
+        for number in group:
+            moved[number] = files.near_group[number] = first
+            if number != first:
+                files.drop(
+                    number,
+                    NEAR,
+                    f"near copy of {files.name(first)} (Jaccard of word 5-grams >= {threshold:g}, group of {len(group)})",
+                )
+    # An exact copy of a near copy belongs to the same group.
+    files.near_group = moved[files.near_group]
+
+
+def drop_leaks(files: Files, source: Dataset, banded: Dataset, threshold: float) -> None:
+    """Drop what the banding missed: training files that are near copies of a held-out file (`near_pairs`).
+
+    The group of a file that is dropped becomes that of its twin, with all its members.
+    """
+    moved = np.arange(len(files) + 1)
+    moved[-1] = -1
+    for number, twin, score in _leaks(files, source, banded, threshold):
+        files.drop(
+            number,
+            NEAR,
+            f"near copy of held-out {files.name(twin)} (Jaccard of word 5-grams {score:.2f} >= {threshold:g})",
         )
-        twin.near_group = twin.near_group or twin.id
-        joined[file.near_group or file.id] = file.near_group = twin.near_group
-    for file in files:
-        file.near_group = joined.get(file.near_group, file.near_group)
-    if not any(file.split == "train" for file in kept):
+        files.split[number] = 0
+        if files.near_group[twin] < 0:
+            files.near_group[twin] = twin
+        before = files.near_group[number] if files.near_group[number] >= 0 else number
+        moved[before] = files.near_group[number] = files.near_group[twin]
+    files.near_group = moved[files.near_group]
+    if not (files.split == TRAIN).any():
         raise UserError("no files left to train on: all are near copies of the held-out ones; add sources")
 
 
-def shingles_of_files(
-    source: Dataset, wanted: list[tuple[int, File]]
-) -> Iterator[tuple[int, minhash.Hashes]]:
-    """Shingle sets of some files, each with its number, read shard by shard."""
-    shards: dict[int, list[tuple[int, File]]] = {}
-    for number, file in wanted:
-        shards.setdefault(file.place[0], []).append((number, file))
+def _leaks(
+    files: Files, source: Dataset, banded: Dataset, threshold: float
+) -> Iterator[tuple[int, int, float]]:
+    """(training file, the held-out file it is nearest to, their Jaccard similarity), where it reaches the threshold."""
+    held, least = _least(files, banded, HELDOUT)
+    pairs = [
+        np.stack([rows[some[:, 0]], held[some[:, 1]]], axis=1)
+        for rows, values in _least_by_shard(files, banded, TRAIN)
+        if len(some := near_pairs(least, values, threshold))
+    ]
+    if not pairs:
+        return
+    found = np.concatenate(pairs)
+    twins = dict(shingles_of_files(source, files, np.unique(found[:, 1])))
+    starts = np.searchsorted(found[:, 0], np.unique(found[:, 0]))
+    of = {int(some[0, 0]): some[:, 1].tolist() for some in np.split(found, starts[1:])}
+    for number, grams in shingles_of_files(source, files, np.unique(found[:, 0])):
+        scores = [minhash.jaccard(grams, twins[twin]) for twin in of[number]]
+        best = int(np.argmax(scores))  # the first of equals
+        if scores[best] >= threshold:
+            yield number, of[number][best], scores[best]
+
+
+def _least_by_shard(
+    files: Files, banded: Dataset, split: int
+) -> Iterator[tuple[Numbers, npt.NDArray[np.uint16]]]:
+    """The numbers of a split's files with their stored MinHash values, shard by shard; without those too short for any."""
+    for shard, path in enumerate(banded.shard_paths):
+        own = files.of_shard(shard)
+        chosen = files.split[own] == split
+        if chosen.any():
+            rows, values = minhash.matrix(read_shard(path, ["least"])["least"], minhash.LEAST)
+            wanted = chosen[rows]
+            yield rows[wanted] + own.start, values[wanted]
+
+
+def _least(files: Files, banded: Dataset, split: int) -> tuple[Numbers, npt.NDArray[np.uint16]]:
+    parts = list(_least_by_shard(files, banded, split))
+    numbers = [np.empty(0, np.int64), *(rows for rows, _ in parts)]
+    values = [np.empty((0, minhash.LEAST), np.uint16), *(some for _, some in parts)]
+    return np.concatenate(numbers), np.concatenate(values)
+
+
+def shingles_of_files(source: Dataset, files: Files, wanted: Numbers) -> Iterator[tuple[int, minhash.Hashes]]:
+    """Shingle sets of some files, each with its number, read shard by shard.
+
+    Args:
+        wanted: rising numbers.
+    """
     with (
         Progress("shingles", len(wanted), "files") if len(wanted) > MANY_FILES else nullcontext() as progress
     ):
-        for shard, some in sorted(shards.items()):
+        for shard, numbers in files.by_shard(wanted):
             content = read_shard(source.shard_paths[shard], ["content"]).column("content")
-            for number, file in some:
-                yield number, minhash.shingles(content[file.place[1]].as_py().encode())
+            for number in numbers.tolist():
+                text = content[number - int(files.starts[shard])].as_py()
+                yield number, minhash.shingles(text.encode())
             if progress:
-                progress.update(len(some))
-
-
-def lists(column: pa.ChunkedArray) -> list[Any]:
-    """The rows of a column of lists of numbers, as arrays."""
-    rows: list[Any] = []
-    for chunk in column.chunks:
-        ends = chunk.offsets.to_numpy()
-        rows += np.split(chunk.values.to_numpy(), ends[1:-1]) if len(chunk) else []
-    return rows
+                progress.update(len(numbers))

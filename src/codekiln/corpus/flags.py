@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from codekiln.corpus import flag_patterns as patterns
-from codekiln.corpus import signals
+from codekiln.corpus.generated import is_generated
 from codekiln.corpus.sources import names
 
 FLAGS = ("vendored", "generated", "minified", "test", "documentation")
@@ -41,8 +41,6 @@ _DOCUMENTATION_NAME = re.compile(
 _PROSE = frozenset(["markdown", "restructuredtext"])
 #: Characters a line on average above which a script or style sheet is minified, as linguist has it.
 _MINIFIED_MEAN = 110
-#: Characters in which a generator says so.
-_FIRST = 1_000
 
 
 def flags_of(
@@ -68,8 +66,7 @@ def flags_of(
     generated = (
         (names.is_generated_name(path) and not minified)
         or patterns.GENERATED_PATH.search(below)
-        or signals.is_generated(text)
-        or patterns.GENERATED_TEXT.search(text, 0, _FIRST)
+        or is_generated(text)
     )
     test = inside & _TESTS or _TEST_NAME.match(lower) or _TEST_CLASS.search(name)
     documentation = (

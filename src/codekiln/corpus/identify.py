@@ -12,7 +12,7 @@ from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.flags import flags_of
 from codekiln.corpus.sources import decoding, names, reading
 from codekiln.corpus.sources.listing import from_paths
-from codekiln.corpus.sources.records import Listing
+from codekiln.corpus.sources.records import Candidate, Listing
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _of_listing(listing: Listing, given: dict[str, str], max_file_bytes: int) ->
         if name == "__init__.py"
     }
     found = [
-        _identify(shown, candidate.path, candidate.size, data, listing, packages, max_file_bytes)
+        _identify(shown, candidate, data, listing, packages, max_file_bytes)
         for candidate, data in reading.contents(
             listing.source, sorted(listing.candidates, key=lambda c: c.path), max_file_bytes
         )
@@ -84,18 +84,19 @@ def _of_listing(listing: Listing, given: dict[str, str], max_file_bytes: int) ->
 
 def _identify(
     shown: Callable[[str], str],
-    path: str,
-    size: int,
+    candidate: Candidate,
     data: bytes | str,
     listing: Listing,
     packages: set[str],
     max_file_bytes: int,
 ) -> Identity:
+    path, size = candidate.path, candidate.size
     name, text = reading.judge(path, data, max_file_bytes)
     language, reason, text = (name, "", text) if name else (None, text, "")
     if reason in ("empty", "too large"):
         language = languages.detect(path, "")
-    verdict = licenses.of_file(path, data if isinstance(data, bytes) else b"", listing.folders)
+    head = data if isinstance(data, bytes) else b""
+    verdict = licenses.of_file(path, head, listing.folders, candidate.owners)
     if not text and isinstance(data, bytes) and reason == reading.UNKNOWN_LANGUAGE:
         text = decoding.decode(data[: reading.HEAD_BYTES])[0] or ""
     flags = flags_of(path, language, text, packages.__contains__)

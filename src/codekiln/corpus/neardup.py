@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain, islice
 
@@ -16,6 +17,12 @@ from codekiln.progress import Progress
 COMPARISONS = 32
 #: Work on more files than this shows its progress.
 MANY_FILES = 20_000
+#: The chance that a training file at the threshold is not compared with the held-out file that it is near.
+MISSED = 1e-6
+#: Shared MinHash values that are counted at a time, to bound the memory.
+_HITS = 1 << 22
+
+Numbers = npt.NDArray[np.int64]
 
 
 class Groups:
@@ -42,18 +49,22 @@ class Groups:
         return {root: members for root, members in groups.items() if len(members) > 1}
 
 
-def buckets(bands: Sequence[Hashes]) -> list[list[int]]:
-    """Sets of files (numbers into `bands`) that share a band's hash; each set once, in a fixed order."""
-    filled = np.array([number for number, row in enumerate(bands) if len(row)], dtype=np.int64)
-    if len(filled) < 2:
-        return []
-    table: npt.NDArray[np.uint64] = np.stack([bands[number] for number in filled])
+def buckets(numbers: Numbers, bands: Hashes) -> list[list[int]]:
+    """Sets of files that share a band's hash; each set once, in a fixed order.
+
+    Args:
+        numbers: rising numbers of the files, shape (files,), int64.
+        bands: their band hashes, shape (files, bands), uint64.
+    """
     found: set[tuple[int, ...]] = set()
-    for column in table.T:
+    for column in bands.T:
         order = np.argsort(column, kind="stable")
-        for run in np.split(order, np.flatnonzero(np.diff(column[order])) + 1):
-            if len(run) > 1:
-                found.add(tuple(filled[run].tolist()))
+        ordered = column[order]
+        same = np.concatenate([[False], ordered[1:] == ordered[:-1], [False]])
+        # A run begins before its first equal neighbour and ends with its last one.
+        edges = np.flatnonzero(same[1:] != same[:-1])
+        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist()):
+            found.add(tuple(numbers[order[start : end + 1]].tolist()))
     return [list(members) for members in sorted(found)]
 
 
@@ -73,15 +84,33 @@ def near_groups(
             when left out.
 
     Returns:
-        Groups of two and more file numbers, each sorted. Pairs that share no band are not compared: at 31
-        bands of 8 rows a pair of similarity 0.7 is met with probability 0.84, of 0.75 with 0.96, of 0.8 with
-        0.996. In a bucket of more than `COMPARISONS` + 1 files a file is compared with one file of each
+        Groups of two and more file numbers, each sorted. Pairs that share no band are not compared: at 34
+        bands of 8 rows a pair of similarity 0.7 is met with probability 0.86, of 0.75 with 0.97, of 0.8 with
+        0.997. In a bucket of more than `COMPARISONS` + 1 files a file is compared with one file of each
         group first, then with their other files, `COMPARISONS` in all, so that time grows with the number of
-        files and not with its square; `near_any` finds what that misses across the split.
+        files and not with its square; `near_pairs` finds what that misses across the split.
     """
-    candidates, alike = buckets(bands), similarity or jaccard
+    filled = np.array([number for number, row in enumerate(bands) if len(row)], dtype=np.int64)
+    table = np.stack([bands[number] for number in filled]) if len(filled) else np.empty((0, 0), np.uint64)
+    candidates = buckets(filled, table)
     grams = shingles_of(sorted({number for members in candidates for number in members}))
-    groups = Groups(len(bands))
+    return joined(candidates, grams, threshold, similarity)
+
+
+def joined(
+    candidates: Sequence[list[int]],
+    grams: Mapping[int, Hashes],
+    threshold: float,
+    similarity: Callable[[Hashes, Hashes], float] | None = None,
+) -> list[list[int]]:
+    """The groups of `near_groups` from its buckets and the shingle sets of the files in them.
+
+    Buckets that share no file, directly or by way of others, can be joined apart.
+    """
+    alike = similarity or jaccard
+    numbers = sorted({number for members in candidates for number in members})
+    place = {number: at for at, number in enumerate(numbers)}
+    groups = Groups(len(numbers))
     compared: set[tuple[int, int]] = set()
 
     def near(first: int, second: int) -> bool:
@@ -89,16 +118,28 @@ def near_groups(
         if pair in compared:  # and found not near, or they would be in one group
             return False
         compared.add(pair)
-        small, large = sorted((len(grams[first]), len(grams[second])))
-        return small >= threshold * large and alike(grams[first], grams[second]) >= threshold
+        one, two = grams[numbers[first]], grams[numbers[second]]
+        small, large = sorted((len(one), len(two)))
+        return small >= threshold * large and alike(one, two) >= threshold
 
     total = sum(map(len, candidates))
     with Progress("near copies", total, "comparisons") if total > MANY_FILES else nullcontext() as progress:
         for members in candidates:
-            _join_bucket(members, groups, near)
+            _join_bucket([place[number] for number in members], groups, near)
             if progress:
                 progress.update(len(members))
-    return [members for _, members in sorted(groups.members().items())]
+    return [[numbers[at] for at in members] for _, members in sorted(groups.members().items())]
+
+
+def connected(candidates: Sequence[list[int]]) -> dict[int, int]:
+    """For each file of some buckets the least of the files that it is connected with by them."""
+    numbers = sorted({number for members in candidates for number in members})
+    place = {number: at for at, number in enumerate(numbers)}
+    groups = Groups(len(numbers))
+    for members in candidates:
+        for other in members[1:]:
+            groups.join(place[members[0]], place[other])
+    return {number: numbers[groups.root(at)] for number, at in place.items()}
 
 
 def _join_bucket(members: list[int], groups: Groups, near: Callable[[int, int], bool]) -> None:
@@ -120,44 +161,47 @@ def _join_bucket(members: list[int], groups: Groups, near: Callable[[int, int], 
         seen[groups.root(new)] = own
 
 
-def near_any(
-    held: Sequence[Hashes], others: Iterable[tuple[int, Hashes]], threshold: float
-) -> dict[int, tuple[int, float]]:
-    """For each of `others` (number, shingles) that is near a held-out file: which one, and their Jaccard.
+def near_pairs(
+    held: npt.NDArray[np.uint16], others: npt.NDArray[np.uint16], threshold: float
+) -> npt.NDArray[np.int64]:
+    """Pairs (row of `others`, row of `held`), shape (pairs, 2), in rising order, that may be near.
 
-    Exact: an index over all held-out shingles, no banding. The nearest counts, the first of equals.
+    Args:
+        held, others: stored MinHash values (`minhash.least_of`), shape (files, 64), uint16.
+        threshold: least Jaccard similarity; a pair at it is missed with a probability below `MISSED`, one above
+            it more rarely.
     """
-    keys = np.concatenate([np.empty(0, np.uint64), *held])
-    owners = np.repeat(np.arange(len(held)), [len(grams) for grams in held])
+    least = matches(threshold, held.shape[1])
+    places = np.arange(held.shape[1], dtype=np.uint32) << np.uint32(16)
+    keys = (held + places).ravel()
+    owners = np.repeat(np.arange(len(held)), held.shape[1])
     order = np.argsort(keys, kind="stable")
     keys, owners = keys[order], owners[order]
-    sizes = np.array([len(grams) for grams in held], dtype=np.int64)
-    found: dict[int, tuple[int, float]] = {}
-    sieve, mask = _sieve(keys)
-    for number, grams in others:
-        # Jaccard >= t needs at least t · |A| common shingles, whoever has them: most files end at the sieve.
-        least = max(1, threshold * len(grams))
-        some = grams[sieve[grams & mask]]
-        if len(some) < least:
-            continue
-        first = np.searchsorted(keys, some, "left")
-        shared = keys[np.minimum(first, len(keys) - 1)] == some
-        if np.count_nonzero(shared) < least:
-            continue
-        last = np.searchsorted(keys, some[shared], "right")
-        hits = np.concatenate([owners[start:end] for start, end in zip(first[shared], last)])
-        common = np.bincount(hits, minlength=len(held))
-        scores = common / np.maximum(len(grams) + sizes - common, 1)
-        best = int(scores.argmax())
-        if scores[best] >= threshold:
-            found[number] = best, float(scores[best])
-    return found
+    asked = others + places
+    first, last = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
+    hits = last - first
+    found = [np.empty((0, 2), np.int64)]
+    begin, ends = 0, np.cumsum(hits.sum(axis=1))
+    while begin < len(others):
+        before = ends[begin - 1] if begin else 0
+        end = max(begin + 1, int(np.searchsorted(ends, before + _HITS, "right")))
+        some = hits[begin:end].ravel()
+        # Where each hit stands among the keys: the first of its run, and on from there.
+        within = np.arange(some.sum()) - np.repeat(np.cumsum(some) - some, some)
+        met = owners[np.repeat(first[begin:end].ravel(), some) + within]
+        rows = np.repeat(np.arange(begin, end), hits[begin:end].sum(axis=1))
+        pairs, counts = np.unique(rows * len(held) + met, return_counts=True)
+        found.append(np.stack(np.divmod(pairs[counts >= least], len(held)), axis=1))
+        begin = end
+    return np.concatenate(found)
 
 
-def _sieve(keys: Hashes) -> tuple[npt.NDArray[np.bool_], np.uint64]:
-    """A table that is true at the low bits (the mask) of every key, and at few others: one look a shingle, no search."""
-    bits = min(28, max(10, (16 * len(keys)).bit_length()))
-    mask = np.uint64(2**bits - 1)
-    table = np.zeros(2**bits, bool)
-    table[keys & mask] = True
-    return table, mask
+def matches(threshold: float, values: int) -> int:
+    """How many of so many MinHash values a pair at the threshold shares but for a probability of `MISSED`."""
+    chance, total = 0.0, 0
+    while total < values:
+        chance += math.comb(values, total) * threshold**total * (1 - threshold) ** (values - total)
+        if chance > MISSED:
+            break
+        total += 1
+    return total

@@ -7,7 +7,7 @@ nor where one is cut in two matters; its MinHash values are the least of its fil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from codekiln.corpus import minhash
-from codekiln.corpus.copies import lists, shingles_of_files
-from codekiln.corpus.decided import File
+from codekiln.corpus.copies import shingles_of_files
+from codekiln.corpus.decided import NO_TIME, Files, Numbers
 from codekiln.corpus.minhash import Hashes
 from codekiln.corpus.neardup import near_groups
 from codekiln.shards import Dataset
-from codekiln.shards.tables import COMPOSED_KINDS
+from codekiln.shards.store import read_shard
 
 REPOSITORY = "repository_duplicate"
 
@@ -41,26 +41,24 @@ SIGNATURES = pa.schema(
 
 @dataclass
 class _Repository:
-    """What is left of a repository; times are of the commits that added its files."""
+    """What is left of a repository."""
 
     name: str
-    files: list[File]
-
-    @property
-    def bytes(self) -> int:
-        return sum(file.size for file in self.files)
+    numbers: Numbers
+    bytes: int
+    permissive_bytes: int
+    #: Of the commits that added its files; Unix seconds.
+    begun: int | None
 
     def preference(self, keep: Literal["complete", "earliest"]) -> tuple[int, tuple[float, ...], str]:
         """The least of a group is kept."""
-        free = sum(file.size for file in self.files if file.license_type == "permissive")
-        times = [file.added_at for file in self.files if file.added_at is not None]
-        begun = float(min(times)) if times else float("inf")
+        begun = float("inf") if self.begun is None else float(self.begun)
         rest = (-float(self.bytes), begun) if keep == "complete" else (begun, -float(self.bytes))
-        return int(2 * free < self.bytes), rest, self.name
+        return int(2 * self.permissive_bytes < self.bytes), rest, self.name
 
 
 def drop_repository_copies(
-    files: list[File],
+    files: Files,
     source: Dataset,
     signed: Dataset,
     threshold: float,
@@ -79,75 +77,90 @@ def drop_repository_copies(
     Groups are connected components, as among files. Every file of a group's repositories is told the group, which is
     the name of the repository that is kept.
     """
-    names: dict[str, list[int]] = {}
-    for number, file in enumerate(files):
-        if not file.reason and file.kind not in COMPOSED_KINDS:
-            names.setdefault(file.repo, []).append(number)
-    everything = [_Repository(name, [files[n] for n in numbers]) for name, numbers in sorted(names.items())]
+    everything = _repositories(files)
     values = _signatures(files, signed)
-    bands = [minhash.bands_of(values[one.name]) for one in everything]
+    bands = minhash.bands_of(np.stack([values[one.name] for one in everything])) if everything else []
     sketches: dict[int, Hashes] = {}
 
     def sketches_of(numbers: list[int]) -> Mapping[int, Hashes]:
-        sketches.update(_sketches(source, {number: everything[number].files for number in numbers}))
+        sketches.update(_sketches(source, files, {number: everything[number].numbers for number in numbers}))
         return sketches
 
     groups = near_groups(bands, sketches_of, threshold, sketch_jaccard)
-    group_of: dict[str, str] = {}
-    details: dict[str, str] = {}
+    number_of = {name: number for number, name in enumerate(files.repo_names)}
+    left = files.left
     for group in groups:
         first = min(group, key=lambda number: everything[number].preference(keep))
         kept = everything[first]
         for number in group:
             copy = everything[number]
-            group_of[copy.name] = kept.name
+            own = files.repos == number_of[copy.name]
+            files.repository_group[own] = number_of[kept.name]
             if number == first:
                 continue
             score = sketch_jaccard(sketches[first], sketches[number])
-            details[copy.name] = (
+            detail = (
                 f"repository {copy.name} is a near copy of {kept.name} (Jaccard of all word 5-grams {score:.2f}, "
                 f"threshold {threshold:g}, group of {len(group)}), which has "
                 f"{kept.bytes:,} bytes to {copy.bytes:,}" + _dates(kept, copy)
             )
-    for file in files:
-        if not file.reason and file.repo in details:
-            file.reason, file.detail = REPOSITORY, details[file.repo]
-        file.repository_group = group_of.get(file.repo, "")
+            for place in np.flatnonzero(own & left).tolist():
+                files.drop(place, REPOSITORY, detail)
+
+
+def _repositories(files: Files) -> list[_Repository]:
+    """What is left of each repository, by name."""
+    numbers = np.flatnonzero(files.left & ~files.composed)
+    numbers = numbers[np.argsort(files.repos[numbers], kind="stable")]
+    starts = np.flatnonzero(np.diff(files.repos[numbers], prepend=-1))
+    found = []
+    for own in np.split(numbers, starts[1:]) if len(numbers) else []:
+        times = files.added_at[own][files.added_at[own] != NO_TIME]
+        found.append(
+            _Repository(
+                files.repo(own[0]),
+                own,
+                int(files.sizes[own].sum()),
+                int(files.sizes[own][files.license_rank[own] == 0].sum()),
+                int(times.min()) if len(times) else None,
+            )
+        )
+    return sorted(found, key=lambda one: one.name)
 
 
 def _dates(kept: _Repository, copy: _Repository) -> str:
-    times = [[file.added_at for file in one.files if file.added_at is not None] for one in (kept, copy)]
-    if not all(times):
+    times = [one.begun for one in (kept, copy)]
+    if None in times:
         return ""
-    days = [np.datetime64(min(one), "s").astype("datetime64[D]") for one in times]
+    days = [np.datetime64(time, "s").astype("datetime64[D]") for time in times]
     return f" and began {days[0]} to {days[1]}"
 
 
-def _signatures(files: list[File], signed: Dataset) -> dict[str, minhash.Signature]:
+def _signatures(files: Files, signed: Dataset) -> dict[str, minhash.Signature]:
     """MinHash values of each repository over its files that are left; none where no file has five words."""
-    found: dict[str, minhash.Signature] = {}
-    start = 0
-    for table in signed.tables(["signature"]):
-        rows = lists(table.column("signature"))
-        of: dict[str, list[minhash.Signature]] = {}
-        for file, row in zip(files[start : start + len(rows)], rows):
-            if not file.reason and file.kind not in COMPOSED_KINDS and len(row):
-                of.setdefault(file.repo, []).append(row)
-        for name, some in of.items():
-            before = [found[name]] if name in found else []
-            found[name] = np.min(np.stack([*some, *before]), axis=0)
-        start += len(rows)
-    return {file.repo: found.get(file.repo, np.empty(0, np.uint32)) for file in files}
+    nothing = np.full(minhash.PARTS, minhash.EMPTY)
+    found: dict[int, minhash.Signature] = {}
+    counts = files.left & ~files.composed
+    for shard, path in enumerate(signed.shard_paths):
+        own = files.of_shard(shard)
+        rows, values = minhash.matrix(read_shard(path, ["signature"])["signature"], minhash.PARTS)
+        wanted = counts[own][rows]
+        repos, values = files.repos[own][rows[wanted]], values[wanted]
+        # An empty part is above all others: the least is the signature of the union.
+        for repo in np.unique(repos).tolist():
+            least = values[repos == repo].min(axis=0)
+            found[repo] = np.minimum(found[repo], least) if repo in found else least
+    return {name: found.get(number, nothing) for number, name in enumerate(files.repo_names)}
 
 
-def _sketches(source: Dataset, wanted: Mapping[int, Iterable[File]]) -> dict[int, Hashes]:
+def _sketches(source: Dataset, files: Files, wanted: Mapping[int, Numbers]) -> dict[int, Hashes]:
     """The `SKETCH` least hashes of each repository's word 5-grams, sorted."""
-    owners = [(number, file) for number, files in wanted.items() for file in files]
-    waiting: dict[int, list[Hashes]] = {}
+    owner_of = {place: number for number, places in wanted.items() for place in places.tolist()}
+    waiting: dict[int, list[Hashes]] = {number: [] for number in wanted}
     sizes: dict[int, int] = {}
-    for place, grams in shingles_of_files(source, [(at, file) for at, (_, file) in enumerate(owners)]):
-        number = owners[place][0]
-        waiting.setdefault(number, []).append(grams[:SKETCH])
+    for place, grams in shingles_of_files(source, files, np.array(sorted(owner_of), np.int64)):
+        number = owner_of[place]
+        waiting[number].append(grams[:SKETCH])
         sizes[number] = sizes.get(number, 0) + min(len(grams), SKETCH)
         if sizes[number] > 4 * SKETCH:
             waiting[number] = [np.unique(np.concatenate(waiting[number]))[:SKETCH]]
@@ -168,21 +181,17 @@ def sketch_jaccard(first: Hashes, second: Hashes) -> float:
 
 def signature_table(files: pa.Table) -> pa.Table:
     """MinHash values of a table of `files`, row for row."""
-    rows = []
-    for batch in files.select(["content"]).to_batches():
-        for content in batch.column(0).to_pylist():
-            grams = minhash.shingles(content.encode())
-            rows.append(minhash.signature(grams) if len(grams) else np.empty(0, np.uint32))
+    texts = (text for chunk in files.column("content").chunks for text in chunk.to_pylist())
+    rows: list[minhash.Signature] = []
+    for some in minhash.together(texts):
+        rows += [row if (row != minhash.EMPTY).any() else row[:0] for row in minhash.signatures(some)]
     signatures = pa.array(rows, pa.list_(pa.uint32()))
     return files.select(["id", "kind"]).append_column("signature", signatures).cast(SIGNATURES)
 
 
 def band_table_of(signed: pa.Table) -> pa.Table:
-    """Band hashes of a table of `SIGNATURES`, row for row: what `minhash.band_table` gives for the files."""
-    kinds = signed.column("kind").to_pylist()
-    rows = [
-        minhash.salted(minhash.bands_of(row), kind)
-        for row, kind in zip(lists(signed.column("signature")), kinds, strict=True)
-    ]
-    bands = pa.array(rows, pa.list_(pa.uint64()))
-    return pa.table({"id": signed.column("id"), "bands": bands}, schema=minhash.BAND_HASHES)
+    """`BAND_HASHES` of a table of `SIGNATURES`, row for row: what `minhash.band_table` gives for the files."""
+    values = np.full((len(signed), minhash.PARTS), minhash.EMPTY)
+    rows, known = minhash.matrix(signed["signature"], minhash.PARTS)
+    values[rows] = known
+    return minhash.table_of(signed["id"], signed["kind"], values)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from codekiln.corpus.opencoder.rules import OPENCODER
 from codekiln.corpus.rule import Rule
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 
-__all__ = ["PARSE_ERRORS", "RULES", "Rule", "first_fired", "rules_of", "with_thresholds"]
+__all__ = ["PARSE_ERRORS", "RULES", "Rule", "rules_of", "with_thresholds"]
 
 # StarCoder2 lets long lines pass in these (and in Roff, SMT, Text and XML, which are none of the 92).
 _LONG_LINES = frozenset(["html", "json", "markdown", "tex"])
@@ -26,7 +25,7 @@ _HTML = frozenset(["html"])
 
 #: In the order in which a dropped file's reason is chosen.
 RULES: tuple[Rule, ...] = (
-    Rule("generated", "says that it is generated", "generated", ">=", 1, "StarCoder2"),
+    Rule("generated", "says that it is generated", "generated", ">=", 1, "StarCoder2, more banners"),
     Rule("too_many_lines", "lines", "lines", ">", 100_000, "StarCoder2"),
     Rule(
         "mean_line_length", "mean line length", "mean_line_length", ">", 100,
@@ -124,11 +123,3 @@ def rules_of(decisions: Dataset, changes: Mapping[str, float] | None = None) -> 
     config = decisions.manifest.config
     overrides = {**config.get("rules", {}), **(changes or {})}
     return with_thresholds(overrides, config.get("rulesets", ["starcoder2"]))
-
-
-def first_fired(rules: tuple[Rule, ...], language: str, signals: Mapping[str, Any]) -> Rule | None:
-    """The first rule that drops a file with these signals, or None."""
-    for rule in rules:
-        if rule.drops(language, signals):
-            return rule
-    return None

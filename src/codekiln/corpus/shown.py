@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
+import numpy as np
+
+from codekiln.corpus.decided import HELDOUT, TRAIN, Files, Numbers
 from codekiln.corpus.sources.texts import parse_commit
 from codekiln.shards import Dataset
 from codekiln.shards.store import read_shard
-from codekiln.shards.tables import COMPOSED_KINDS
 
 #: A line counts from so many characters on: shorter ones stand in every file.
 LINE_CHARACTERS = 20
@@ -18,38 +18,27 @@ LINE_CHARACTERS = 20
 SHARE, LINES = 0.5, 3
 
 
-class Kept(Protocol):
-    """What is asked of a kept row: where it stands in the data set of files as (shard, row), and its split."""
-
-    repo: str
-    path: str
-    kind: str
-    split: str
-    place: tuple[int, int]
-
-
-def showing(kept: Sequence[Kept], source: Dataset) -> dict[int, str]:
+def showing(files: Files, source: Dataset) -> dict[int, str]:
     """Number of each commit or conversation for training that shows held-out files -> what it shows, in words."""
-    composed = [n for n, file in enumerate(kept) if file.split == "train" and file.kind in COMPOSED_KINDS]
-    held = [n for n, file in enumerate(kept) if file.split == "heldout" and file.kind not in COMPOSED_KINDS]
-    if not composed or not held:
+    composed = np.flatnonzero((files.split == TRAIN) & files.composed)
+    held = np.flatnonzero((files.split == HELDOUT) & ~files.composed)
+    if not len(composed) or not len(held):
         return {}
-    places = {(kept[number].repo, kept[number].path) for number in held}
-    lines = all_marks(text for _, text in _texts(source, kept, held))
+    places = {(files.repo(number), files.path(number)) for number in held.tolist()}
+    lines = all_marks(text for _, text in _texts(files, source, held))
     found = (
-        (number, shows(kept[number].kind, kept[number].repo, text, places, lines))
-        for number, text in _texts(source, kept, composed)
+        (number, shows(files.kind_names[files.kinds[number]], files.repo(number), text, places, lines))
+        for number, text in _texts(files, source, composed)
     )
     return {number: what for number, what in found if what}
 
 
-def _texts(source: Dataset, kept: Sequence[Kept], wanted: list[int]) -> Iterator[tuple[int, str]]:
+def _texts(files: Files, source: Dataset, wanted: Numbers) -> Iterator[tuple[int, str]]:
     """Some rows' numbers with their contents, read shard by shard."""
-    ordered = sorted(wanted, key=lambda number: kept[number].place)
-    for shard, some in groupby(ordered, lambda number: kept[number].place[0]):
+    for shard, numbers in files.by_shard(wanted):
         content = read_shard(source.shard_paths[shard], ["content"]).column("content")
-        for number in some:
-            yield number, content[kept[number].place[1]].as_py()
+        for number in numbers.tolist():
+            yield number, content[number - int(files.starts[shard])].as_py()
 
 
 def marks(text: str) -> set[bytes]:

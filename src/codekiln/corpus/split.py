@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from codekiln.corpus.config import CorpusConfig
 from codekiln.errors import UserError
@@ -14,13 +18,16 @@ from codekiln.errors import UserError
 SMALL_CORPUS, SMALL_MINIMUM = 100, 3
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A kept file: what the split depends on."""
 
     repo: str
     path: str
     added_at: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.repo}:{self.path}"
 
 
 def heldout_count(files: int, config: CorpusConfig, dropped: Mapping[str, int] | None = None) -> int:
@@ -54,7 +61,7 @@ def _minimum(files: int, config: CorpusConfig) -> int:
 
 
 def choose(
-    items: Sequence[Item],
+    items: Iterable[Item],
     config: CorpusConfig,
     seed: int,
     *,
@@ -73,36 +80,42 @@ def choose(
     Raises:
         UserError: fewer than two items, a time split of files without a commit time, or no time to split at.
     """
-    count = heldout_count(len(items), config, dropped)
     if config.split == "time":
-        return _latest(items, config, count, shallow)
-    order = sorted(range(len(items)), key=lambda number: _draw(seed, items[number]))
-    return set(order[:count])
+        return _latest(items, config, dropped, shallow)
+    draws = np.frombuffer(b"".join(_draw(seed, item) for item in items), ">u8").reshape(-1, 2)
+    count = heldout_count(len(draws), config, dropped)
+    return set(np.lexsort((draws[:, 1], draws[:, 0]))[:count].tolist())
 
 
-def _latest(items: Sequence[Item], config: CorpusConfig, count: int, shallow: Collection[str]) -> set[int]:
-    """The items added last, at least `count` of them where that leaves half to train on.
+def _latest(
+    items: Iterable[Item], config: CorpusConfig, dropped: Mapping[str, int] | None, shallow: Collection[str]
+) -> set[int]:
+    """The items added last, at least so many as are to be held out where that leaves half to train on.
 
     Files of one time stay together. Where the time at the boundary would take more than half of all files, it
     trains instead if the minimum of files is still held out, and else is held out if anything is left to train.
     """
-    times: list[int] = []
+    added, timeless = array("q"), None
     for item in items:
         if item.added_at is None:
-            if item.repo in shallow:
-                raise UserError(
-                    f"corpus.split: time needs the whole history, and {item.repo} is a shallow clone, which does "
-                    "not know when its files were added; run `git fetch --unshallow` there, or use --split file"
-                )
-            raise UserError(
-                f"corpus.split: time needs the commit that added each file, and {item.repo}:{item.path} has none "
-                "(not committed, or not from git); commit it, or use --split file"
-            )
-        times.append(item.added_at)
-    sizes = Counter(times)
+            timeless = timeless or item
+        added.append(item.added_at or 0)
+    times: npt.NDArray[np.int64] = np.array(added, np.int64)
+    count = heldout_count(len(times), config, dropped)
+    if timeless and timeless.repo in shallow:
+        raise UserError(
+            f"corpus.split: time needs the whole history, and {timeless.repo} is a shallow clone, which does "
+            "not know when its files were added; run `git fetch --unshallow` there, or use --split file"
+        )
+    if timeless:
+        raise UserError(
+            f"corpus.split: time needs the commit that added each file, and {timeless.name} has none "
+            "(not committed, or not from git); commit it, or use --split file"
+        )
+    sizes = Counter(times.tolist())
     if len(sizes) == 1:
         raise UserError(
-            f"corpus.split: time needs files of two times and more, and all {len(items)} kept files were added at "
+            f"corpus.split: time needs files of two times and more, and all {len(times)} kept files were added at "
             "one (a single commit?); give a repository with its history (`git fetch --unshallow`), or use "
             "--split file"
         )
@@ -112,19 +125,19 @@ def _latest(items: Sequence[Item], config: CorpusConfig, count: int, shallow: Co
         edges.append(total)
     more = next(edge for edge in edges if edge >= count)
     fewer = max((edge for edge in edges if edge < count), default=0)
-    if more > max(count, len(items) // 2) and fewer >= _minimum(len(items), config):
+    if more > max(count, len(times) // 2) and fewer >= _minimum(len(times), config):
         more = fewer
-    if more == len(items):
+    if more == len(times):
         raise UserError(
-            f"corpus.split: time finds no boundary: {more - fewer} of the {len(items)} kept files were added at one "
-            f"time (a single commit?), and the {fewer} added later are fewer than the {_minimum(len(items), config)} "
+            f"corpus.split: time finds no boundary: {more - fewer} of the {len(times)} kept files were added at one "
+            f"time (a single commit?), and the {fewer} added later are fewer than the {_minimum(len(times), config)} "
             "to hold out; give a repository with its history (`git fetch --unshallow`), lower "
             "corpus.heldout_minimum, or use --split file"
         )
-    order = sorted(range(len(items)), key=lambda number: -times[number])
-    return set(order[:more])
+    return set(np.argsort(-times, kind="stable")[:more].tolist())
 
 
-def _draw(seed: int, item: Item) -> tuple[bytes, str, str]:
+def _draw(seed: int, item: Item) -> bytes:
+    """16 bytes whose order is that of the draw."""
     text = f"{seed}\0{item.repo}\0{item.path}".encode()
-    return hashlib.blake2b(text, digest_size=16, person=b"heldout split").digest(), item.repo, item.path
+    return hashlib.blake2b(text, digest_size=16, person=b"heldout split").digest()

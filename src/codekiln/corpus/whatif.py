@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from codekiln.corpus.build import CONTAMINATED, LICENSE, SHOWS_HELDOUT
-from codekiln.corpus.rules import Rule, rules_of
+from codekiln.corpus.firing import Mask, applies, first_firing, values
+from codekiln.corpus.rules import rules_of
+from codekiln.corpus.verdicts import CONTAMINATED, LICENSE, SHOWS_HELDOUT
 from codekiln.errors import RunError
 from codekiln.shards import Dataset
 
 _EXAMPLES = 3
-Mask = npt.NDArray[np.bool_]
 
 
 def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
@@ -55,7 +53,7 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
     # A repository that is a near copy of another stays out, whatever its files would pass.
     groups = zip(fates["repo"].to_pylist(), fates["repository_group"].to_pylist())
     eligible &= np.array([group in ("", repo) for repo, group in groups], bool)
-    passes = eligible & ~_dropped(after, fates, measured)
+    passes = eligible & (first_firing(after, fates["language"], measured) < 0)
     then = _one_of_each(passes, kept, measured["content_hash"].to_pylist(), fates)
     places = [f"{repo}:{path}" for repo, path in zip(fates["repo"].to_pylist(), fates["path"].to_pylist())]
     return {
@@ -64,7 +62,7 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
                 "rule": new.name,
                 "now": old.threshold,
                 "then": new.threshold,
-                "measured": int((_applies(new, fates) & ~np.isnan(_values(new, measured))).sum()),
+                "measured": int((applies(new, fates["language"]) & ~np.isnan(values(new, measured))).sum()),
             }
             for old, new in zip(before, after)
             if new.name in changes
@@ -74,30 +72,6 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
         "gained": _some(places, fates, then & ~kept),
         "lost": _some(places, fates, kept & ~then),
     }
-
-
-def _dropped(rules: tuple[Rule, ...], fates: pa.Table, measured: pa.Table) -> Mask:
-    dropped = np.zeros(len(fates), bool)
-    for rule in rules:
-        with np.errstate(invalid="ignore"):  # a signal that was not measured is NaN, and no rule fires on it
-            fires = _applies(rule, fates) & rule.compare(_values(rule, measured))
-        if rule.spares:
-            fires &= ~np.array(
-                [rule.spared(content) for content in measured["content_hash"].to_pylist()], bool
-            )
-        dropped |= fires
-    return dropped
-
-
-def _applies(rule: Rule, fates: pa.Table) -> Mask:
-    languages = fates["language"].combine_chunks().dictionary_encode()
-    known = np.array([rule.applies(name) for name in languages.dictionary.to_pylist()], bool)
-    return np.asarray(known[languages.indices.to_numpy()], bool)
-
-
-def _values(rule: Rule, measured: pa.Table) -> npt.NDArray[np.float64]:
-    values = pc.cast(measured[rule.signal], pa.float64()).combine_chunks()
-    return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
 
 
 def _one_of_each(passes: Mask, kept: Mask, contents: list[str], fates: pa.Table) -> Mask:

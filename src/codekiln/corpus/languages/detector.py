@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from codekiln.corpus.languages.rules import RULES, SEEN, UNNAMED
 from codekiln.corpus.languages.table import EXTENSIONS, INTERPRETERS, NAMES
@@ -112,7 +113,12 @@ def _extension(name: str) -> str:
 
 def by_name(path: str) -> str | None:
     """Language of a path by its last component, or None when only the content can tell (or nothing can)."""
-    name = _name(path)
+    return _of_name(_name(path))
+
+
+# A path is asked about several times while it is listed, read and measured.
+@lru_cache(maxsize=1 << 14)
+def _of_name(name: str) -> str | None:
     lower = name.lower()
     if lower in _BY_NAME:
         return _BY_NAME[lower]
@@ -132,7 +138,7 @@ def by_name(path: str) -> str | None:
 def may_be_code(path: str) -> bool:
     """Whether a file of this name may be in one of the languages: worth reading."""
     name = _name(path)
-    return "." not in name.lstrip(".") or by_name(path) is not None or _extension(name) in RULES
+    return "." not in name.lstrip(".") or _of_name(name) is not None or _extension(name) in RULES
 
 
 def looks_like_code(path: str, head: bytes) -> bool:
@@ -170,8 +176,9 @@ def by_mode_line(text: str) -> str | None:
     """Language that an Emacs or Vim mode line names, or None."""
     head, tail = text[:_HEAD], text[-_HEAD:]
     for part in (head,) if len(text) <= _HEAD else (head, tail):
-        if "-*-" in part or ":" in part:
-            found = (_EMACS.search(part) if part is head else None) or _VIM.search(part)
+        emacs = part is head and "-*-" in part
+        if emacs or "vi:" in part or "vim:" in part or "ex:" in part:
+            found = (_EMACS.search(part) if emacs else None) or _VIM.search(part)
             if found:
                 mode = found[1].lower()
                 return _MODES.get(mode, mode if mode in EXTENSIONS else "") or None

@@ -15,23 +15,28 @@ from codekiln.corpus.licenses.folders import (
 )
 from codekiln.corpus.licenses.headers import from_header
 from codekiln.corpus.licenses.identify import Identified, identify, recognise
+from codekiln.corpus.licenses.installed import LIST_BYTES, Installed, find_installed, is_list_file
 from codekiln.corpus.licenses.metadata import from_metadata
 from codekiln.corpus.licenses.optout import OptOut, opted_out, read_opt_outs
 from codekiln.corpus.licenses.verdict import NO_LICENSE, License
 
 __all__ = [
+    "LIST_BYTES",
     "NO_LICENSE",
     "Identified",
+    "Installed",
     "License",
     "OptOut",
     "attribution",
     "attribution_text",
     "classify",
     "copyright_lines",
+    "find_installed",
     "from_header",
     "from_metadata",
     "identify",
     "is_license_file",
+    "is_list_file",
     "is_metadata_file",
     "of_file",
     "of_path",

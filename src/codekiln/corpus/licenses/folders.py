@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from codekiln.corpus.licenses.expressions import base_id, canonical_id, is_permissive
 from codekiln.corpus.licenses.headers import from_header
 from codekiln.corpus.licenses.identify import Identified, identify
+from codekiln.corpus.licenses.installed import Installed, info_of
 from codekiln.corpus.licenses.metadata import from_metadata
 from codekiln.corpus.licenses.metadata import is_metadata_file as is_package_file
 from codekiln.corpus.licenses.reuse import annotated, is_reuse_file, patterns
@@ -59,20 +60,29 @@ def is_metadata_file(path: str) -> bool:
     return is_package_file(path) or is_reuse_file(path)
 
 
-def resolve_folders(texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> dict[str, License]:
+def resolve_folders(
+    texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]], installed: Installed | None = None
+) -> dict[str, License]:
     """Verdicts by folder ("" is the root) from licence-like and metadata files (path -> content).
 
     In one folder the texts that lie in it come first, then metadata, then texts in its `LICENSES`, then texts that
     nobody knows. Metadata that agrees with the texts may say more (`MIT OR …`, `-or-later`); where it contradicts
     them the evidence says so, and the folder is permissive only if both are. Pairs are judged as they come; equal
     texts once; those beyond `MAX_JUDGED_BYTES` of different ones count as unknown.
+
+    What lies in one of the `installed` infos speaks for that package alone: its verdict has the info as its folder, and
+    names the package's metadata as evidence.
     """
+    installed = installed or Installed()
     folders: dict[str, _Folder] = {}
+    packages: dict[str, str] = {}
     known: dict[bytes, Identified] = {}
     judged = 0
     for path, data in texts.items() if isinstance(texts, Mapping) else texts:
-        home = _home(path)
+        home = _home(path, installed)
         if is_metadata_file(path):
+            if home in installed.infos:
+                packages[home] = path
             text = data.decode("utf-8", "replace")
             if is_reuse_file(path):
                 prefix = f"{home}/" if home else ""
@@ -98,14 +108,23 @@ def resolve_folders(texts: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) ->
         else:
             (folder.texts if found.ids else folder.unknown).append((path, found))
     merged = {path: _merged(folder) for path, folder in folders.items()}
-    return {path: verdict for path, verdict in merged.items() if verdict}
+    verdicts = {path: verdict for path, verdict in merged.items() if verdict}
+    for path, verdict in verdicts.items():
+        package = packages.get(info_of(path) if installed.infos else "", "")
+        if package and package not in verdict.evidence:
+            said = [one.evidence for one in folders[info_of(path)].declared] or [f"{package}: no licence"]
+            verdicts[path] = replace(verdict, evidence="; ".join([verdict.evidence, *sorted(said)]))
+    return verdicts
 
 
-def of_path(path: str, folders: Mapping[str, License]) -> License:
-    """The nearest folder's verdict, from the file's folder up to the root."""
+def of_path(path: str, folders: Mapping[str, License], owners: Sequence[str] = ()) -> License:
+    """The nearest folder's verdict, from the file's folder up to the root.
+
+    `owners` are the installed packages that claim the file: in their folder they speak for it, and nothing else.
+    """
     folder = path.rpartition("/")[0]
     while True:
-        found = folders.get(folder)
+        found = _owned(folder, folders, owners) if owners else folders.get(folder)
         if found:
             inside = path[len(folder) + 1 :] if folder else path
             special = annotated(found.annotated, inside) if found.annotated else None
@@ -118,15 +137,31 @@ def of_path(path: str, folders: Mapping[str, License]) -> License:
         folder = folder.rpartition("/")[0]
 
 
-def of_file(path: str, data: bytes, folders: Mapping[str, License]) -> License:
+def of_file(path: str, data: bytes, folders: Mapping[str, License], owners: Sequence[str] = ()) -> License:
     """The verdict on one file: its own header, else the nearest folder's; a contradiction is in the evidence."""
     own = from_header(data)
-    around = of_path(path, folders)
+    around = of_path(path, folders, owners)
     if own is None:
         return around
     if around.license_type not in (own.license_type, "no_license"):
         return replace(own, evidence=f"{own.evidence}; against {around.evidence}")
     return own
+
+
+def _owned(folder: str, folders: Mapping[str, License], owners: Sequence[str]) -> License | None:
+    """The verdict on a folder for the files of some packages, with what the packages' own infos say of it."""
+    inside, whole = [], []
+    for owner in owners:
+        place = owner.rpartition("/")[0]
+        if folder == place:
+            whole.append(folders.get(owner))
+        elif not place or folder.startswith(f"{place}/"):
+            inside.append(folders.get(f"{owner}/{folder[len(place) :].removeprefix('/')}"))
+    told = [one for one in whole or [folders.get(folder), *inside] if one]
+    if whole and not told:
+        return folders.get(folder)
+    told = [one for one in told if one.license_type != "no_license"] or told
+    return _joined(told) if len(told) > 1 else told[0] if told else None
 
 
 def _placed(verdict: License, prefix: str) -> License:
@@ -142,13 +177,20 @@ def _in_store(path: str) -> bool:
     )
 
 
-def _home(path: str) -> str:
+def _home(path: str, installed: Installed) -> str:
     """The folder whose files a licence-like file speaks for."""
     parts = path.split("/")[:-1]
+    if path in installed.infos:  # an `.egg-info` that is a file
+        return path
+    owners = installed.owners.get(path, ())
+    if len(owners) == 1 and owners[0].rpartition("/")[0] == "/".join(parts):
+        return owners[0]
     for depth, part in enumerate(parts):
         if part.endswith((".dist-info", ".egg-info")):
             inner = parts[depth + 1 :]
             inner = inner[1:] if inner and inner[0] in ("licenses", "license_files") else inner
+            if "/".join(parts[: depth + 1]) in installed.infos:
+                return "/".join([*parts[: depth + 1], *inner])
             return "/".join([*parts[:depth], *inner])
     for depth, part in enumerate(parts):
         if part in _LICENSES:

@@ -17,7 +17,15 @@ _TAG = re.compile(
     rb"^[^\w\r\n]{0,16}(?:[Rr][Ee][Mm] |dnl )?SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+() \t:_-]{1,200})",
     re.MULTILINE,
 )
-_WORTH = re.compile(rb"licen[sc]e|redistribut|permission is|public domain|proprietary|confidential", re.I)
+_WORTH = (
+    b"license",
+    b"licence",
+    b"redistribut",
+    b"permission is",
+    b"public domain",
+    b"proprietary",
+    b"confidential",
+)
 # The lines a file may begin with before code: empty, or a comment's.
 _COMMENT = re.compile(
     rb"[ \t]*(?:$|#|//|/\*|\*|--|;|%|!|'|\"|<!--|<\?|\(\*|\{-|\{\*|\.\.|rem\b|dnl\b|c[ \t]|@|=)",
@@ -25,6 +33,7 @@ _COMMENT = re.compile(
 )
 _OPEN = ((b'"""', b'"""'), (b"'''", b"'''"), (b"/*", b"*/"), (b"<!--", b"-->"), (b"(*", b"*)"), (b"{-", b"-}"),
          (b"=begin", b"=end"), (b"=pod", b"=cut"), (b"--[[", b"]]"), (b"<#", b"#>"), (b"%{", b"%}"))  # fmt: skip
+_OPENERS = tuple(start for start, _ in _OPEN)
 _UNDER = re.compile(
     r"(?:licen[sc]ed?|licen[sc]e:|released|distributed|available|provided|covered|governed|redistributed?|use[d]?|terms"
     r")\b[^.]{0,100}$"
@@ -53,10 +62,16 @@ def from_header(data: bytes) -> License | None:
             if found:
                 kind = "permissive" if found.permissive else "non_permissive"
                 return License(found.ids, kind, f"SPDX header of the file: {found.text}")
-    if not _WORTH.search(head):
+    if not _is_worth(head):
         return None
     comment = first_comment(head)
-    return _noticed(comment) if _WORTH.search(comment) else None
+    return _noticed(comment) if _is_worth(comment) else None
+
+
+def _is_worth(text: bytes) -> bool:
+    """Whether a text may speak of a licence at all."""
+    lower = text.lower()
+    return any(word in lower for word in _WORTH)
 
 
 def first_comment(head: bytes) -> bytes:
@@ -68,8 +83,8 @@ def first_comment(head: bytes) -> bytes:
             if close in bare:
                 close = b""
         else:
-            opened = next((pair for pair in _OPEN if bare.startswith(pair[0])), None)
-            if opened:
+            if bare.startswith(_OPENERS):
+                opened = next(pair for pair in _OPEN if bare.startswith(pair[0]))
                 close = b"" if opened[1] in bare[len(opened[0]) :] else opened[1]
             elif not _COMMENT.match(bare):
                 break

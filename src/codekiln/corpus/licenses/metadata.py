@@ -64,7 +64,7 @@ _POM_NAME = re.compile(r"<(name|url)>([^<>&]{1,300})</\1>")
 def is_metadata_file(path: str) -> bool:
     """Whether a file is package metadata that may declare a licence."""
     name = path.rsplit("/", 1)[-1]
-    return name in _NAMES or name.endswith(".gemspec")
+    return name in _NAMES or name.endswith((".gemspec", ".egg-info"))
 
 
 def from_metadata(path: str, text: str) -> License | None:
@@ -118,7 +118,7 @@ def _declared(name: str, text: str) -> object:
         return _alternatives(json.loads(text.removeprefix("\ufeff"))["license"])
     if name in ("pyproject.toml", "Cargo.toml"):
         return _toml(name, tomllib.loads(text)) if len(text) <= _MAX_TOML and _is_tame(text) else None
-    if name in ("PKG-INFO", "METADATA"):
+    if name in ("PKG-INFO", "METADATA") or name.endswith(".egg-info"):
         return _core_metadata(text)
     if name == "pom.xml":
         start = text.find("<licenses>")

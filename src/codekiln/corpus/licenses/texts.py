@@ -8,6 +8,7 @@ again, so that a file may hold any number of licences.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
 
@@ -82,9 +83,7 @@ class _Text:
         self.hits = np.flatnonzero(self.at >= 0)
         self.hit_places = self.at[self.hits]
         self.ranks = np.full(len(table.triples), -1, dtype=np.int32)
-        self.least = np.where(
-            np.array(table.notices), LEAST_NOTICE, np.where(table.sizes < _SMALL, LEAST_SMALL, LEAST)
-        )
+        self.least = _least()
         self.lines: dict[int, _Line] = {}
         self.work = 0
 
@@ -176,6 +175,13 @@ def _grown(
             low, high = min(low, at), max(high, at)
             at += step
     return seen, runs[low : high + 1]
+
+
+@cache
+def _least() -> npt.NDArray[np.float64]:
+    """The least closeness of a stretch to each entry of the table."""
+    table = prints()
+    return np.where(np.array(table.notices), LEAST_NOTICE, np.where(table.sizes < _SMALL, LEAST_SMALL, LEAST))
 
 
 def find_texts(data: bytes) -> list[Match]:

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import re
 import stat
 import struct
@@ -21,18 +22,20 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from codekiln.corpus.sources.xz import Xz
-from codekiln.errors import UserError, one_line
+from codekiln.errors import BadSource, UserError, one_line
 
 #: All that one archive may unpack to, and how many members it may have.
 MAX_TOTAL_BYTES = 4 * 1024**3
 MAX_MEMBERS = 500_000
+#: A zip is listed without unpacking: refused is one that claims more than the total and so many times its own size.
+MAX_RATIO = 100
 #: Licence texts kept of one archive: so many different bytes, out of so many that are unpacked to see them.
 MAX_TEXT_BYTES = 32 * 1024**2
 MAX_TEXT_READ = 256 * 1024**2
 _MAX_HEADER_BYTES = 1024**2
 _MAX_SIZE = 2**63 - 1
 
-UNSAFE = "unsafe path in archive"
+UNSAFE, UNREACHED = "unsafe path in archive", "the archive cannot be read this far"
 
 _KINDS = {
     ".zip": "zip", ".whl": "zip", ".tar": "tar", ".tar.gz": "tar", ".tgz": "tar", ".tar.bz2": "tar",
@@ -99,14 +102,18 @@ def listing(
     members: dict[str, Member] = {}
     refused: dict[str, Refused] = {}
     texts = _Texts()
+    claimed, honest = 0, max(max_total, MAX_RATIO * os.path.getsize(archive))
     with _errors(archive):
         for count, (name, size, fault, number, read) in enumerate(_walk(archive, max_total)):
             if count >= MAX_MEMBERS:
-                raise UserError(
+                raise BadSource(
                     f"{archive} has more than {MAX_MEMBERS:,} members; unpack it and give the folder"
                 )
             path = safe_path(name)
             size = min(max(size, 0), _MAX_SIZE)  # a claim, which must fit the column of sizes
+            claimed += size
+            if claimed > honest:
+                raise _too_much(archive, max_total)
             # As when unpacking, the last member of a path replaces the earlier ones.
             members.pop(path or "", None)
             texts.found.pop(path or "", None)
@@ -141,16 +148,28 @@ class _Texts:
 
 def contents(
     archive: str, limits: dict[int, int], *, max_total: int = MAX_TOTAL_BYTES
-) -> Iterator[tuple[int, bytes]]:
-    """(member number, at most so many first bytes) of the members in `limits`, in archive order."""
-    left = len(limits)
-    with _errors(archive):
-        for _name, _size, _fault, number, read in _walk(archive, max_total, set(limits)):
-            if number in limits:
-                yield number, read(limits[number])
-                left -= 1
-                if not left:
-                    return
+) -> Iterator[tuple[int, bytes | str]]:
+    """(member number, at most so many first bytes or why there are none) of the members in `limits`, in archive order."""
+    left = dict.fromkeys(limits)
+    try:
+        with _errors(archive):
+            for _name, _size, _fault, number, read in _walk(archive, max_total, set(limits)):
+                if number in left:
+                    data = _content(read, limits[number])
+                    del left[number]
+                    yield number, data
+                    if not left:
+                        return
+    except BadSource:  # damaged, or beyond what may be unpacked
+        yield from ((number, UNREACHED) for number in left)
+
+
+def _content(read: Callable[[int], bytes], limit: int) -> bytes | str:
+    """A member's bytes, or why there are none: a damaged member of a zip costs itself."""
+    try:
+        return read(limit)
+    except _BROKEN as error:
+        return f"cannot be read ({one_line(error)[:120] or type(error).__name__})"
 
 
 _Walk = Iterator[tuple[str, int, str, int, Callable[[int], bytes]]]
@@ -257,8 +276,8 @@ def _decompressed(raw: IO[bytes], archive: str, limit: int) -> _Counted:
     return _Counted(stream, archive, limit)
 
 
-def _too_much(archive: str, limit: int) -> UserError:
-    return UserError(
+def _too_much(archive: str, limit: int) -> BadSource:
+    return BadSource(
         f"{archive} unpacks to more than {limit / 1024**3:.0f} GiB; unpack it and give the folder"
     )
 
@@ -277,4 +296,4 @@ class _errors:
             raise UserError(f"cannot read {self._archive}: permission denied") from None
         if isinstance(error, _BROKEN):
             said = one_line(error)[:120] or type(error).__name__
-            raise UserError(f"{self._archive} is not a readable archive ({said}); fetch it again") from None
+            raise BadSource(f"{self._archive} is not a readable archive ({said}); fetch it again") from None

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import pyarrow as pa
-
 from codekiln.corpus import languages, licenses
-from codekiln.corpus.signals import is_generated
+from codekiln.corpus.generated import is_generated
 from codekiln.corpus.sources import git, history, names, outputs, reading
 from codekiln.corpus.sources.limits import Values
 from codekiln.corpus.sources.linediff import changes, windows
@@ -51,21 +49,16 @@ def path_of(commit: str) -> str:
     return f"commit/{commit}"
 
 
-def read_files(batch: CommitBatch) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a batch, sorted by path, and counts: rows, bytes, findings of each rule."""
+def read(batch: CommitBatch) -> reading.Read:
+    """What a batch holds: rows, what they count, and the reason of every other commit."""
     counts = Counter[str]()
-    rows = [row for _, row in _results(batch, counts) if not isinstance(row, str)]
-    return reading.files_table(rows, counts)
-
-
-def read_skipped(batch: CommitBatch) -> pa.Table:
-    """The reasons of commits that did not become rows."""
-    skipped = [
-        (batch.source.repo, path_of(one), row, 0)
-        for one, row in _results(batch, Counter())
-        if isinstance(row, str)
-    ]
-    return reading.skipped_table(skipped)
+    rows, skipped = [], []
+    for one, row in _results(batch, counts):
+        if isinstance(row, str):
+            skipped.append((batch.source.repo, path_of(one), row, 0))
+        else:
+            rows.append(row)
+    return reading.tables(rows, counts, skipped)
 
 
 def _results(batch: CommitBatch, counts: Counter[str]) -> Iterator[tuple[str, Any]]:

@@ -14,8 +14,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-import pyarrow as pa
-
 from codekiln.corpus import licenses
 from codekiln.corpus.sources import events, names, reading
 from codekiln.corpus.sources.limits import PULL_REQUEST_TITLES, Values, is_bot
@@ -65,18 +63,16 @@ class Said:
     hunk: str = ""
 
 
-def read_files(batch: ConversationBatch) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a partition, sorted by (repo, path), and counts: rows, bytes, findings of each rule."""
+def read(batch: ConversationBatch) -> reading.Read:
+    """What a partition holds: rows, what they count, and the reasons of other conversations and of lines that are no events."""
     counts = Counter[str]()
-    rows = [row for _, row in _results(batch, counts) if not isinstance(row, str)]
-    return reading.files_table(rows, counts)
-
-
-def read_skipped(batch: ConversationBatch) -> pa.Table:
-    """The reasons of conversations that did not become rows, and of lines that are no events."""
-    return reading.skipped_table(
-        [(*place, row, 0) for place, row in _results(batch, Counter()) if isinstance(row, str)]
-    )
+    rows, skipped = [], []
+    for place, row in _results(batch, counts):
+        if isinstance(row, str):
+            skipped.append((*place, row, 0))
+        else:
+            rows.append(row)
+    return reading.tables(rows, counts, skipped)
 
 
 def _results(batch: ConversationBatch, counts: Counter[str]) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -103,5 +103,5 @@ def _contents(listing: Listing, max_file_bytes: int, digests: dict[tuple[str, st
             digests[source.repo, candidate.path] = "binary" if b"\0" in data else "no code"
             continue
         digests[source.repo, candidate.path] = digest
-        parts.append([candidate.path, digest, candidate.added_at])
+        parts.append([candidate.path, digest, candidate.added_at, *candidate.owners])
     return parts

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codekiln.corpus.sources import gitdirs, names
-from codekiln.corpus.sources.gitcommands import Repository, failed, run, start
+from codekiln.corpus.sources.gitcommands import Repository, answer, failed, run, start
 
 #: Git's modes of entries that are not regular files.
 SYMLINK, SUBMODULE = "120000", "160000"
@@ -47,7 +47,8 @@ def find(path: Path) -> Repository | None:
                 return Repository(str(place), str(git_dir), bare=False)
         if (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
             outside = gitdirs.leads_out(folder.resolve(), folder.resolve())
-            return None if outside else Repository(str(folder), str(folder), bare=True)
+            unusable = outside or gitdirs.holds_pipes(folder)
+            return None if unusable else Repository(str(folder), str(folder), bare=True)
     except (gitdirs.Refused, OSError, RuntimeError):
         return None
     return None
@@ -122,10 +123,9 @@ def untracked(repository: Repository) -> list[str]:
     knows what is ignored: of that folder's paths only the `.gitignore` is in it. Neither can be read, so that
     whoever tries gets the reason to record.
     """
-    process = start(repository, "ls-files", "-z", "--others", "--exclude-standard")
-    out, err = process.communicate()
-    if process.returncode:
-        raise failed(repository, "ls-files", err, process.returncode)
+    out, err, code = answer(repository, "ls-files", "-z", "--others", "--exclude-standard")
+    if code:
+        raise failed(repository, "ls-files", err, code)
     paths = [text(path) for path in out.split(b"\0") if path]
     for what, place in _WARNING.findall(text(err)):
         if not names.is_inside(place.rstrip("/")):  # the user's own ignore file

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from codekiln.errors import UserError, one_line
+from codekiln.errors import BadSource, UserError, one_line
 
 _SAFE = [
     "-c", "core.fsmonitor=",
@@ -26,6 +26,10 @@ _SAFE = [
     "--literal-pathspecs",
     "--no-replace-objects",
 ]  # fmt: skip
+
+
+#: Seconds that a command may take which answers as a whole. A configuration can name a pipe that nobody writes to.
+_PATIENCE = 1800.0
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,27 @@ def run(repository: Repository, *arguments: str, check: bool = True) -> bytes:
     """Standard output of a git command.
 
     Raises:
-        UserError: git failed (and `check` is on); the message carries git's own last line.
+        BadSource: git failed (and `check` is on); the message carries git's own last line.
     """
+    out, err, code = answer(repository, *arguments)
+    if code and check:
+        raise failed(repository, arguments[0], err, code)
+    return out if code == 0 else b""
+
+
+def answer(repository: Repository, *arguments: str) -> tuple[bytes, bytes, int]:
+    """Standard output, standard error and exit status of a git command; one that takes for ever is ended."""
     process = start(repository, *arguments)
-    out, err = process.communicate()
-    if process.returncode and check:
-        raise failed(repository, arguments[0], err, process.returncode)
-    return out if process.returncode == 0 else b""
+    try:
+        out, err = process.communicate(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return b"", f"no answer in {_PATIENCE:.0f} seconds".encode(), 1
+    return out, err, process.returncode
 
 
-def failed(repository: Repository, command: str, err: bytes, code: int) -> UserError:
+def failed(repository: Repository, command: str, err: bytes, code: int) -> BadSource:
     """The one line for a command that failed, with git's own last line."""
     said = one_line(err.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1])[:200]
-    return UserError(f"git {command} failed in {repository.folder}: {said or code}")
+    return BadSource(f"git {command} failed in {repository.folder}: {said or code}")

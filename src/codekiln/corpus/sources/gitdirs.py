@@ -8,6 +8,7 @@ git directory outside the folder counts only when it says itself that it belongs
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from codekiln.corpus.sources.gitcommands import Repository, run
@@ -49,6 +50,8 @@ def locate(place: Path) -> Path | None:
                 raise Refused(_LINKED)
         elif leads_out(git_dir, place.resolve()):
             raise Refused(_LINKED)
+        if holds_pipes(git_dir):
+            raise Refused(_BROKEN)
     except (OSError, RuntimeError, ValueError):
         raise Refused(_BROKEN) from None
     return git_dir
@@ -65,6 +68,32 @@ def leads_out(git_dir: Path, top: Path) -> bool:
         if Path(folder) == git_dir:
             inner[:] = [name for name in inner if name == "refs"]
     return False
+
+
+def holds_pipes(git_dir: Path) -> bool:
+    """Whether a pipe, a socket or a device stands where git looks for a file: git would wait for it for ever."""
+    pending = [os.fspath(git_dir)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in (
+                        "modules",
+                        "lfs",
+                    ):  # these are other repositories, or no part of git
+                        pending.append(entry.path)
+                elif not entry.is_file() and (not entry.is_symlink() or _is_odd(entry.path)):
+                    return True
+    return False
+
+
+def _is_odd(path: str) -> bool:
+    """Whether a link leads to neither a file nor a folder; one that leads nowhere does no harm."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def _is_worktree_of(git_dir: Path, marker: Path) -> bool:

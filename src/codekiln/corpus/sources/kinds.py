@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from codekiln.corpus import licenses
 from codekiln.corpus.config import SourceConfig
-from codekiln.corpus.sources import history, kaggle, walking
+from codekiln.corpus.sources import history, kaggle, reading
 from codekiln.corpus.sources.records import Listing, Skip
 from codekiln.errors import UserError, one_line
+
+#: Bytes of Kaggle's metadata that are read of one source.
+ABOUT_BYTES = 32 * 1024**2
+
+
+def describe(listing: Listing, refused: list[licenses.OptOut]) -> None:
+    """Note what Kaggle's metadata say of a source's notebooks: of all files, as `sources.languages` may leave these out.
+
+    Nothing is known of those on the opt-out list, nor of those beyond `ABOUT_BYTES`.
+    """
+    source = listing.source
+    named = set(kaggle.metadata_paths(one.path for one in listing.candidates))
+    wanted = [
+        one
+        for one in listing.candidates
+        if one.path in named and not licenses.opted_out(source.repo, one.path, refused)
+    ]
+    texts: dict[str, bytes] = {}
+    left = ABOUT_BYTES
+    for one, data in reading.contents(source, wanted, kaggle.METADATA_BYTES) if wanted else ():
+        if isinstance(data, bytes) and len(data) <= left:
+            left -= len(data)
+            texts[one.path] = data
+    listing.about = kaggle.find_about(texts)
 
 
 def choose_kinds(listings: list[Listing], config: SourceConfig) -> None:
@@ -26,13 +49,6 @@ def choose_kinds(listings: list[Listing], config: SourceConfig) -> None:
 
 def _choose(listing: Listing, config: SourceConfig) -> None:
     source = listing.source
-    if source.kind == "folder":
-        root = Path(source.root)
-        paths = kaggle.metadata_paths(candidate.path for candidate in listing.candidates)
-        texts = {path: walking.read_inside(root, path, kaggle.METADATA_BYTES) for path in paths}
-        listing.about = kaggle.find_about(
-            {path: data for path, data in texts.items() if isinstance(data, bytes)}
-        )
     if "files" not in config.kinds and source.kind != "events":
         listing.candidates, listing.skipped, listing.table = [], [], None
     if "commits" not in config.kinds or not source.git_dir:

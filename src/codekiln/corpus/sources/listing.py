@@ -13,6 +13,7 @@ import re
 import sysconfig
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from codekiln.corpus import languages, licenses
@@ -21,25 +22,24 @@ from codekiln.corpus.sources import (
     archives,
     events,
     git,
+    left_out,
     limits,
     names,
     outputs,
     places,
     table_layout,
+    verdicts,
     walking,
 )
 from codekiln.corpus.sources.folders import walk_folder
-from codekiln.corpus.sources.kinds import choose_kinds
+from codekiln.corpus.sources.kinds import choose_kinds, describe
 from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
 from codekiln.corpus.sources.registries.packages import Brought
 from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
 from codekiln.corpus.sources.triage import triage
 from codekiln.downloads.addresses import shown
-from codekiln.errors import UserError
+from codekiln.errors import BadSource, UserError
 from codekiln.shards.store import hash_file
-
-#: A licence text or metadata file above this is not looked at.
-LICENSE_BYTES = 512 * 1024
 
 
 def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: bool = True) -> list[Listing]:
@@ -67,6 +67,7 @@ def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: boo
     listings = [_standard_library()] if not config.paths else from_paths(config, record, fetch=fetch)
     refused = opt_outs(config)
     for listing in listings:
+        describe(listing, refused)
         triage(listing, config, refused)
     choose_kinds(listings, config)
     if not any(listing.holds_something for listing in listings):
@@ -102,6 +103,7 @@ def from_paths(
     """
     trees: dict[str, tuple[git.Repository, list[str]]] = {}
     listings: dict[str, Listing] = {}
+    broken: list[BadSource] = []
 
     def add_repository(repository: git.Repository, path: Path) -> None:
         prefix = os.path.relpath(path, repository.folder).replace(os.sep, "/")
@@ -118,11 +120,13 @@ def from_paths(
                 f"source {shown(text)} is not in a git repository, so revision {config.revision!r} means nothing"
             )
         if place.table and not place.table.is_remote and events.is_events(path):
-            listings[str(path)] = _events(path)
+            listings[str(path)] = left_out.attempt(broken, path, partial(_events, path))
         elif place.table:
-            listings[place.table.where] = _table(place.table, config)
+            listings[place.table.where] = left_out.attempt(broken, path, partial(_table, place.table, config))
         elif archive:
-            listings[str(path)] = _archive(text, path, archive, place.package)
+            listings[str(path)] = left_out.attempt(
+                broken, path, partial(_archive, text, path, archive, place.package)
+            )
         elif repository:
             add_repository(repository, path)
         else:
@@ -131,7 +135,10 @@ def from_paths(
             for found in inner:
                 add_repository(found, Path(found.folder))
     for top, (repository, prefixes) in trees.items():
-        listings[top] = _repository(repository, prefixes, config)
+        listings[top] = left_out.attempt(
+            broken, Path(top), partial(_repository, repository, prefixes, config)
+        )
+    left_out.tell(broken, len(listings))
     return list(listings.values())
 
 
@@ -158,18 +165,10 @@ def _folder(path: Path, walked: walking.Walk) -> Listing:
     listing.candidates = [Candidate(name, size) for name, size in walked.files]
     listing.skipped = [Skip(name, reason) for name, reason in walked.skipped]
     texts = dict.fromkeys([name for name, _ in walked.files] + walked.beside)
-    listing.folders = licenses.resolve_folders(_texts_on_disk(root, texts))
+    verdicts.judge_folders(
+        listing, verdicts.texts_on_disk(root, texts), partial(verdicts.lists_on_disk, root)
+    )
     return listing
-
-
-def _texts_on_disk(root: Path, paths: Iterable[str]) -> dict[str, bytes]:
-    texts = {}
-    for path in paths:
-        if licenses.is_license_file(path) or licenses.is_metadata_file(path):
-            data = walking.read_inside(root, path, LICENSE_BYTES)
-            if isinstance(data, bytes):
-                texts[path] = data
-    return texts
 
 
 def _repository(repository: git.Repository, prefixes: list[str], config: SourceConfig) -> Listing:
@@ -178,7 +177,15 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     commit = git.resolve(repository, revision or "HEAD")
     if revision and not commit:
         raise UserError(f"{repository.folder} has no revision {revision!r}; `git log` lists what is there")
-    committed = git.tree_entries(repository, commit) if commit else {}
+    unreadable = ""
+    try:
+        committed = git.tree_entries(repository, commit) if commit else {}
+    except BadSource as error:
+        if revision:
+            raise
+        # The files on disk need no commit.
+        commit, committed = None, {}
+        unreadable = str(error).replace(repository.folder, name)
     kind = "blobs" if revision else "folder"
     listing = Listing(Source(name, kind, repository.folder, repository.git_dir, commit or "", "working tree"))
     listing.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
@@ -200,6 +207,7 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     asked = outputs.below(prefixes)
 
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
+    listing.skipped += [Skip(".git", f"its commit: {unreadable}")] if unreadable else []
     wanted = [path for path in entries if asked(path)]
     # Where a shallow clone ends, git takes every file for a new one: no time is known there.
     known = [path for path in wanted if path in committed] if commit and not listing.shallow else []
@@ -222,23 +230,14 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
             blob = committed[path].blob if path in committed else ""
             where = entry.blob if revision else ""
             listing.candidates.append(Candidate(path, size, where, blob, times.get(path)))
-    listing.folders = licenses.resolve_folders(_repository_texts(repository, entries, bool(revision)))
+
+    def lists(paths: list[str]) -> Iterable[bytes | None]:
+        if not revision:
+            return verdicts.lists_on_disk(root, paths)
+        return git.blobs(repository, [entries[path].blob for path in paths], licenses.LIST_BYTES)
+
+    verdicts.judge_folders(listing, verdicts.repository_texts(repository, entries, bool(revision)), lists)
     return listing
-
-
-def _repository_texts(
-    repository: git.Repository, entries: dict[str, git.Entry], revision: bool
-) -> dict[str, bytes]:
-    if not revision:
-        return _texts_on_disk(Path(repository.folder), entries)
-    paths = [
-        entry.path
-        for entry in entries.values()
-        if entry.mode.startswith("100") and entry.size <= LICENSE_BYTES
-        and (licenses.is_license_file(entry.path) or licenses.is_metadata_file(entry.path))
-    ]  # fmt: skip
-    found = git.blobs(repository, [entries[path].blob for path in paths], LICENSE_BYTES)
-    return {path: data for path, data in zip(paths, found) if data is not None}
 
 
 def _table(file: TableFile, config: SourceConfig) -> Listing:
@@ -250,8 +249,10 @@ def _table(file: TableFile, config: SourceConfig) -> Listing:
 
 def _archive(text: str, path: Path, suffix: str, package: Brought | None) -> Listing:
     def keep(member: str) -> int:
+        if licenses.is_list_file(member):
+            return licenses.LIST_BYTES
         wanted = licenses.is_license_file(member) or licenses.is_metadata_file(member)
-        return LICENSE_BYTES if wanted else 0
+        return verdicts.LICENSE_BYTES if wanted else 0
 
     members, refused, texts = archives.listing(str(path), keep)
     # A source archive usually wraps everything in one folder `name-version/`: not part of the paths.
@@ -279,7 +280,9 @@ def _archive(text: str, path: Path, suffix: str, package: Brought | None) -> Lis
     listing.skipped = [skip for skip in skipped if not is_own(skip.path)]
     listing.skipped += [Skip(folder + "/", outputs.REASON) for folder in own]
     inner = {p.removeprefix(top): content for p, content in texts.items()}
-    listing.folders = licenses.resolve_folders({p: t for p, t in inner.items() if not is_own(p)})
+    wanted = {p: t for p, t in inner.items() if not is_own(p)}
+    lists = {p: wanted.pop(p) for p in [*wanted] if licenses.is_list_file(p)}
+    verdicts.judge_folders(listing, wanted, lambda paths: [lists.get(path) for path in paths])
     return listing
 
 

@@ -45,7 +45,8 @@ _GENERATED = re.compile(
 #: Why a path that `is_inside` refuses is not read.
 UNSAFE = "unsafe path"
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+#: Also C1, which some terminals obey, and what turns the reading order of a line round.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def vendored_folder(path: str, is_package: Callable[[str], bool], start: int = 0) -> str | None:
@@ -93,6 +94,11 @@ def is_inside(path: str) -> bool:
     return "\0" not in path and not any(part in ("", ".", "..") for part in path.split("/"))
 
 
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\u{code:04x}" if 0x2000 <= code < 0x3000 else f"\\x{code & 0xFF:02x}"
+
+
 def printable(path: str) -> str:
     """A path that can be stored and shown: undecodable bytes and control characters as escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]) & 0xFF:02x}", path)
+    return _CONTROL.sub(_escape, path)

@@ -21,14 +21,25 @@ from codekiln.corpus.sources import commits, conversations, reading, table_readi
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset
 from codekiln.shards.places import Place
-from codekiln.shards.store import canonical_json, read_json, read_sound, write_bytes
+from codekiln.shards.store import (
+    canonical_json,
+    disk_errors,
+    read_json,
+    read_shard,
+    read_sound,
+    write_bytes,
+    write_shard,
+)
+from codekiln.shards.tables import SKIPPED
 
 RECORD = "pieces.json"
+#: Beside the datasets until all are made.
+_NOTES = "files.pieces"
 #: Raise it when `pieces.json` is written otherwise.
 _LAYOUT = 1
 #: Reasons that may be gone at the next look although nothing that a key names has changed. What a worker died on is tried
 #: again too: it may have died of too little memory.
-_PASSING = frozenset({reading.CHANGED, reading.MISSING, reading.KILLED, commits.UNREADABLE, commits.MISSING})
+_PASSING = frozenset({reading.MISSING, reading.KILLED, commits.UNREADABLE, commits.MISSING})
 #: How far a file's clock may be behind this one's: file systems stamp with the time of the last tick.
 _TICK_NS = 20_000_000
 
@@ -63,8 +74,18 @@ class Piece:
 
 #: The task of one shard: its number, and its pieces in order.
 Shard: TypeAlias = "tuple[int, tuple[Piece, ...]]"
-#: Of each piece of a shard: key ("" for what is to be read anew next time), rows, and what they counted.
-Noted: TypeAlias = "list[tuple[str, int, dict[str, int]]]"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a shard of `files` leaves to be kept beside it.
+
+    `lines` are, of each piece: key ("" for what is to be read anew next time), rows of `files`, what they counted, and
+    rows of `skipped`, the table that follows.
+    """
+
+    lines: list[tuple[str, int, dict[str, int], int]]
+    skipped: pa.Table
 
 
 def earlier_pieces(sources: Path | None) -> dict[str, dict[str, Made]]:
@@ -99,82 +120,66 @@ def known(piece: Piece, earlier: dict[str, dict[str, Made]]) -> Piece:
 
 
 def make_files(seen_ns: int, shard: Shard) -> tuple[pa.Table, dict[str, int], Noted]:
-    """The rows of `files` of a shard, what they count, and what came of which piece.
+    """The rows of `files` of a shard, what they count, and what is to be noted of its pieces.
 
     Args:
         seen_ns: when the keys were made, by the clock. A piece of which a file has changed since is not noted.
     """
-
-    def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
-        table, counters = _read_files(piece.task)
-        return table, counters, not (_changed_since(piece.task, seen_ns) or counters.get(commits.LESS))
-
-    return _make(shard, read, lambda piece: piece.files)
-
-
-def make_skipped(shard: Shard) -> tuple[pa.Table, dict[str, int], Noted]:
-    """The rows of `skipped` of a shard whose pieces hold what did not become rows of `files`."""
-
-    def read(piece: Piece) -> tuple[pa.Table, dict[str, int], bool]:
-        table = _read_skipped(piece.task)
-        return table, {}, _PASSING.isdisjoint(table["reason"].to_pylist())
-
-    return _make(shard, read, lambda piece: piece.skipped)
-
-
-def _read_files(task: Task) -> tuple[pa.Table, dict[str, int]]:
-    if isinstance(task, reading.Batch):
-        return reading.read_files(task)
-    if isinstance(task, table_reading.TableBatch):
-        return table_reading.read_files(task)
-    if isinstance(task, commits.CommitBatch):
-        return commits.read_files(task)
-    return conversations.read_files(task)
-
-
-def _read_skipped(task: Task) -> pa.Table:
-    if isinstance(task, reading.Batch):
-        return reading.read_skipped(task)
-    if isinstance(task, table_reading.TableBatch):
-        return table_reading.read_skipped(task)
-    if isinstance(task, commits.CommitBatch):
-        return commits.read_skipped(task)
-    return conversations.read_skipped(task)
-
-
-_Read: TypeAlias = Callable[[Piece], "tuple[pa.Table, dict[str, int], bool]"]
-
-
-def _make(
-    shard: Shard, read: _Read, of: Callable[[Piece], Made | None]
-) -> tuple[pa.Table, dict[str, int], Noted]:
     _, pieces = shard
-    tables: list[pa.Table] = []
-    notes: Noted = []
-    total = Counter[str]()
-    opened: dict[Place, pa.Table | None] = {}
+    made: list[reading.Read] = []
+    keys: list[str] = []
+    taken = _Earlier()
     for piece in pieces:
-        made, key = of(piece), piece.key
-        table = _rows(made, opened) if made else None
-        if made and table is not None:
-            counters = made.counters
-        else:
-            table, counters, lasting = read(piece)
-            key = key if lasting else ""
-        tables.append(table)
-        notes.append((key, table.num_rows, counters))
-        total.update(counters)
+        found, key = taken.rows(piece), piece.key
+        if found is None:
+            found = _read(piece.task)
+            passing = not _PASSING.isdisjoint(found[2]["reason"].to_pylist())
+            if passing or _changed_since(piece.task, seen_ns) or found[1].get(commits.LESS):
+                key = ""
+        made.append(found)
+        keys.append(key)
     # One piece: how a column is cut in memory shows in the bytes of its file.
-    return pa.concat_tables(tables).combine_chunks(), dict(total), notes
+    files, skipped = (pa.concat_tables([one[at] for one in made]).combine_chunks() for at in (0, 2))
+    total = Counter[str]()
+    for _, counters, _ in made:
+        total.update(counters)
+    lines = [(key, one[0].num_rows, one[1], one[2].num_rows) for key, one in zip(keys, made)]
+    return files, dict(total), Noted(lines, skipped)
 
 
-def _rows(made: Made, opened: dict[Place, pa.Table | None]) -> pa.Table | None:
-    """The rows of an earlier build; None when its shard is not as it was written."""
-    if made.shard not in opened:
-        opened.clear()  # pieces come in the order of the shards: one table is enough
-        opened[made.shard] = read_sound(made.shard, made.sha256)
-    table = opened[made.shard]
-    return None if table is None else table.slice(made.start, made.count)
+def make_skipped(folder: Path, number: int) -> pa.Table:
+    """The rows of `skipped` that were kept when the shard of a number was made."""
+    return read_shard(_noted(folder, number).with_suffix(".parquet"))
+
+
+def _read(task: Task) -> reading.Read:
+    if isinstance(task, reading.Batch):
+        return reading.read(task)
+    if isinstance(task, table_reading.TableBatch):
+        return table_reading.read(task)
+    if isinstance(task, commits.CommitBatch):
+        return commits.read(task)
+    return conversations.read(task)
+
+
+class _Earlier:
+    """Rows of an earlier build; pieces come in the order of its shards, so that one table of each dataset is enough."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, tuple[Place, pa.Table | None]] = {}
+
+    def rows(self, piece: Piece) -> reading.Read | None:
+        """What is known of a piece; None where nothing is, or a shard is not as it was written."""
+        if piece.files is None or piece.skipped is None:
+            return None
+        files, skipped = self._slice("files", piece.files), self._slice("skipped", piece.skipped)
+        return None if files is None or skipped is None else (files, piece.files.counters, skipped)
+
+    def _slice(self, name: str, made: Made) -> pa.Table | None:
+        if name not in self._opened or self._opened[name][0] != made.shard:
+            self._opened[name] = (made.shard, read_sound(made.shard, made.sha256))
+        table = self._opened[name][1]
+        return None if table is None else table.slice(made.start, made.count)
 
 
 def _changed_since(task: Task, moment_ns: int) -> bool:
@@ -205,30 +210,40 @@ def _changed_at(path: str) -> int:
     return max(found.st_mtime_ns, found.st_ctime_ns)
 
 
-def noting(folder: Path, name: str) -> Callable[[int, Noted | None], None]:
-    """What keeps the notes of a dataset's shards, by number, until all are made."""
+def keeping(folder: Path) -> Callable[[int, Noted | None], None]:
+    """What keeps the notes of the shards of `files`, by number, until all are made: rows of `skipped`, then the lines."""
 
-    def keep(number: int, notes: Noted | None) -> None:
-        if notes is not None:
-            write_bytes(_noted(folder, name, number), canonical_json(notes).encode())
+    def keep(number: int, noted: Noted | None) -> None:
+        if noted is not None:
+            place = _noted(folder, number)
+            with disk_errors(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+            write_shard(noted.skipped, place.with_suffix(".parquet"), SKIPPED, {})
+            write_bytes(place, canonical_json(noted.lines).encode())
 
     return keep
 
 
-def _noted(folder: Path, name: str, number: int) -> Path:
-    return folder / f"{name}.pieces" / f"{number:05d}.json"
+def _noted(folder: Path, number: int) -> Path:
+    return folder / _NOTES / f"{number:05d}.json"
 
 
 def note(folder: Path, files: Dataset, skipped: Dataset, shards: Sequence[Shard]) -> None:
-    """Write `pieces.json` from what was noted; nothing where a note is missing."""
-    record: dict[str, Any] = {"layout": _LAYOUT}
-    for name, dataset in (("files", files), ("skipped", skipped)):
-        # The first shard of `skipped` is of no piece.
-        first = 1 if name == "skipped" else 0
-        places = [_noted(folder, name, first + number) for number, _ in shards]
-        if not all(place.exists() for place in places):
-            return
-        record[name] = {"hash": dataset.content_hash, "shards": [read_json(place) for place in places]}
+    """Write `pieces.json` from what was kept; nothing where a note is missing."""
+    places = [_noted(folder, number) for number, _ in shards]
+    if not all(place.exists() for place in places):
+        return
+    noted = [read_json(place) for place in places]
+    record: dict[str, Any] = {
+        "layout": _LAYOUT,
+        "files": {
+            "hash": files.content_hash,
+            "shards": [[[key, rows, counters] for key, rows, counters, _ in one] for one in noted],
+        },
+        "skipped": {
+            "hash": skipped.content_hash,
+            "shards": [[[key, rows, {}] for key, _, _, rows in one] for one in noted],
+        },
+    }
     write_bytes(folder / RECORD, canonical_json(record).encode())
-    for name in ("files", "skipped"):
-        shutil.rmtree(folder / f"{name}.pieces", ignore_errors=True)
+    shutil.rmtree(folder / _NOTES, ignore_errors=True)

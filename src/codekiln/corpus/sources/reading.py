@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,10 +21,13 @@ from codekiln.shards import guard
 from codekiln.shards.tables import FILES, SKIPPED
 
 UNKNOWN_LANGUAGE = "unknown language"
-KILLED, CHANGED = "a worker process died on it", "changed while it was read"
+KILLED = "a worker process died on it"
 MISSING = "corrupt or missing object"
 #: Before the rule's name in a counter of what was replaced.
 REDACTED = "redacted "
+#: What was read: rows of `files`, what they count, rows of `skipped`.
+Read: TypeAlias = "tuple[pa.Table, dict[str, int], pa.Table]"
+_Skipped: TypeAlias = "tuple[str, str, str, int]"
 _KNOWN = frozenset(languages.LANGUAGES) - {languages.NOTEBOOK}
 _T = TypeVar("_T")
 
@@ -50,7 +53,7 @@ class Batch:
     """The task of one shard: parts sorted by repository, and what limits reading.
 
     `languages` keeps only these when given; `notebooks` are the forms of a notebook, a row each; `redact` is what
-    placeholders replace (`SourceConfig`); `died` are the files ("repo:path") on which a worker died.
+    placeholders replace (`SourceConfig`).
     """
 
     parts: tuple[Part, ...]
@@ -59,7 +62,6 @@ class Batch:
     notebooks: tuple[str, ...] = ("script",)
     redact: tuple[str, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
-    died: frozenset[str] = frozenset()
 
 
 def wanted_bytes(path: str, max_file_bytes: int) -> int:
@@ -67,13 +69,13 @@ def wanted_bytes(path: str, max_file_bytes: int) -> int:
     return max_file_bytes + 1 if languages.may_be_code(path) else min(HEAD_BYTES, max_file_bytes + 1)
 
 
-def read_on_disk(root: Path, path: str, max_file_bytes: int) -> bytes | str:
-    """At most `max_file_bytes` + 1 bytes of a file below `root`, less where nothing speaks for code, or a reason."""
+def read_on_disk(inside: walking.Inside, path: str, max_file_bytes: int) -> bytes | str:
+    """At most `max_file_bytes` + 1 bytes of a file below a root, less where nothing speaks for code, or a reason."""
     wanted = wanted_bytes(path, max_file_bytes)
-    data = walking.read_inside(root, path, wanted)
+    data = inside.read(path, wanted)
     if isinstance(data, str) or wanted > max_file_bytes or not languages.looks_like_code(path, data):
         return data
-    return walking.read_inside(root, path, max_file_bytes + 1)
+    return inside.read(path, max_file_bytes + 1)
 
 
 def contents(
@@ -85,9 +87,9 @@ def contents(
     """
     candidates = list(candidates)
     if source.kind == "folder":
-        root = Path(source.root)
-        for candidate in candidates:
-            yield candidate, read_on_disk(root, candidate.path, max_file_bytes)
+        with walking.Inside(Path(source.root)) as inside:
+            for candidate in candidates:
+                yield candidate, read_on_disk(inside, candidate.path, max_file_bytes)
     elif source.kind == "blobs":
         blobs = git.blobs(source.repository, [c.where for c in candidates], max_file_bytes)
         for candidate, data in zip(candidates, blobs):
@@ -98,8 +100,8 @@ def contents(
     else:
         limits = {int(c.where): max_file_bytes + 1 for c in candidates}
         by_number = {int(c.where): c for c in candidates}
-        for number, data in archives.contents(source.root, limits):
-            yield by_number[number], data
+        for number, found in archives.contents(source.root, limits):
+            yield by_number[number], found
 
 
 def judge(path: str, data: bytes | str, max_file_bytes: int) -> tuple[str, str]:
@@ -166,35 +168,35 @@ def file_id(repo: str, path: str, data: bytes, kind: str = "file") -> str:
     return digest.hexdigest()
 
 
-def read_files(batch: Batch) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a batch, sorted by (repo, path, kind), and counts: rows, bytes, findings of each rule."""
+def read(batch: Batch) -> Read:
+    """What a batch holds: rows, what they count (rows, bytes, findings of each rule), and the reason of every other file."""
     rows: list[tuple[object, ...]] = []
+    skipped: list[_Skipped] = []
     counts = Counter[str]()
     for part in batch.parts:
         for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
             made = _guarded(batch, part, candidate, data) if isinstance(data, bytes) else data
-            if not isinstance(made, str):
+            if isinstance(made, str):
+                skipped.append((part.source.repo, candidate.path, made, candidate.size))
+            else:
                 rows += made[0]
                 counts.update(made[1])
-    return files_table(rows, counts)
+    return tables(rows, counts, skipped)
 
 
 def _guarded(
     batch: Batch, part: Part, candidate: Candidate, data: bytes
 ) -> tuple[list[tuple[object, ...]], Counter[str]] | str:
-    """The rows of one file with what they count, or why it cannot be read: whatever it does, the next one is read."""
+    """The rows of one file with what they count, or why it becomes none: whatever it does, the next one is read."""
     counts = Counter[str]()
-    made = guarded(_name(part, candidate), batch.died, lambda: _rows(batch, part, candidate, data, counts))
+    name = f"{part.source.repo}:{candidate.path}"
+    made = guarded(name, lambda: _rows(batch, part, candidate, data, counts))
     return made if isinstance(made, str) else (made, counts)
 
 
-def _name(part: Part, candidate: Candidate) -> str:
-    return f"{part.source.repo}:{candidate.path}"
-
-
-def guarded(name: str, died: frozenset[str], read: Callable[[], _T]) -> _T | str:
+def guarded(name: str, read: Callable[[], _T]) -> _T | str:
     """What `read` gives for the file of a name, or why it cannot be read: hostile text meets a dozen parsers."""
-    if name in died or not guard.enter(name):
+    if not guard.enter(name):
         return KILLED
     try:
         return read()
@@ -215,25 +217,32 @@ def redacted(path: str, language: str, text: str, wanted: tuple[str, ...], count
     return text
 
 
-def files_table(rows: list[tuple[object, ...]], counts: Counter[str]) -> tuple[pa.Table, dict[str, int]]:
-    """Rows in the order of the schema as a table of `files`, sorted by (repo, path, kind), and what they count."""
+def tables(rows: list[tuple[object, ...]], counts: Counter[str], skipped: list[_Skipped]) -> Read:
+    """Rows in the order of the schema as a table of `files`, sorted by (repo, path, kind), and the rest as `skipped`."""
     rows = sorted(rows, key=lambda row: row[1:4])
     columns = list(zip(*rows)) if rows else [()] * len(FILES)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, FILES)]
     table = pa.Table.from_arrays(arrays, schema=FILES)
-    return table, {"files": len(rows), "bytes": int(pc.sum(table["size"]).as_py() or 0), **counts}
+    counted = {"files": len(rows), "bytes": int(pc.sum(table["size"]).as_py() or 0), **counts}
+    return table, counted, skipped_table(skipped)
 
 
 def _rows(
     batch: Batch, part: Part, candidate: Candidate, data: bytes, counts: Counter[str]
-) -> list[tuple[object, ...]]:
+) -> list[tuple[object, ...]] | str:
+    """The rows of a file, or the reason why it becomes none."""
     source, path = part.source, candidate.path
     language, text = judge(path, data, batch.max_file_bytes)
-    found = _forms(batch, part, path, language, text) if language else []
-    chosen = [] if isinstance(found, str) else [row for row in found if _selected(row[1], batch)]
+    if not language:
+        return text
+    about = part.about.get(path.rpartition("/")[0]) if part.about else None
+    found = forms(language, text, batch.notebooks, about, dict(batch.limits))
+    if isinstance(found, str):
+        return found
+    chosen = [row for row in found if batch.languages is None or row[1] in batch.languages]
     if not chosen:
-        return []
-    verdict = source.license or licenses.of_file(path, data, part.folders)
+        return "language not selected"
+    verdict = source.license or licenses.of_file(path, data, part.folders, candidate.owners)
     revision = source.revision
     if candidate.committed and (
         source.kind == "blobs" or git.blob_id(data, candidate.committed) == candidate.committed
@@ -250,47 +259,7 @@ def _rows(
     return rows
 
 
-def _forms(batch: Batch, part: Part, path: str, language: str, text: str) -> list[tuple[str, str, str]] | str:
-    about = part.about.get(path.rpartition("/")[0]) if part.about else None
-    return forms(language, text, batch.notebooks, about, dict(batch.limits))
-
-
-def _selected(language: str, batch: Batch) -> bool:
-    return batch.languages is None or language in batch.languages
-
-
-def read_skipped(batch: Batch) -> pa.Table:
-    """The reasons of candidates that did not become rows, in order."""
-    rows: list[tuple[str, str, str, int]] = []
-    for part in batch.parts:
-        for candidate, data in contents(part.source, part.candidates, batch.max_file_bytes):
-            reason = _why(batch, part, candidate, data)
-            rows.append((part.source.repo, candidate.path, reason, candidate.size))
-    return skipped_table(rows)
-
-
-def _why(batch: Batch, part: Part, candidate: Candidate, data: bytes | str) -> str:
-    if isinstance(data, str):
-        return data
-    name = _name(part, candidate)
-    if reason := guarded(name, batch.died, lambda: _refusal(batch, part, candidate.path, data)):
-        return reason
-    made = _guarded(batch, part, candidate, data)
-    return made if isinstance(made, str) else CHANGED
-
-
-def _refusal(batch: Batch, part: Part, path: str, data: bytes) -> str:
-    """Why a file becomes no row, or nothing."""
-    language, text = judge(path, data, batch.max_file_bytes)
-    if not language:
-        return text
-    found = _forms(batch, part, path, language, text)
-    if isinstance(found, str):
-        return found
-    return "" if any(_selected(row[1], batch) for row in found) else "language not selected"
-
-
-def skipped_table(rows: list[tuple[str, str, str, int]]) -> pa.Table:
+def skipped_table(rows: list[_Skipped]) -> pa.Table:
     """Rows (repo, path, reason, size) as a table of `skipped`, sorted by (repo, path); an unknown size is 0."""
     known = sorted((repo, path, reason, max(size, 0)) for repo, path, reason, size in rows)
     columns = list(zip(*known)) if known else [()] * len(SKIPPED)

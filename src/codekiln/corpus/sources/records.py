@@ -36,7 +36,8 @@ class Source:
 class Candidate:
     """A file that may become a row: path, size in bytes, where its content is (blob id or member number).
 
-    `committed` is the blob id at the source's commit ("" outside git or for an uncommitted path).
+    `committed` is the blob id at the source's commit ("" outside git or for an uncommitted path). `owners` are the
+    installed packages that claim the file, where several lie in one folder.
     """
 
     path: str
@@ -44,6 +45,7 @@ class Candidate:
     where: str = ""
     committed: str = ""
     added_at: int | None = None
+    owners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import commits, conversations, events, history, pieces, reading, table_reading
@@ -16,14 +15,13 @@ from codekiln.corpus.sources.listing import nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.corpus.sources.registries.records import Package
 from codekiln.shards import Dataset, Executor, Stage, build, regroup
-from codekiln.shards.attempts import DIED
 from codekiln.shards.folders import remove_folder
 from codekiln.shards.store import hash_json
 from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
 __all__ = ["Found", "build_sources", "find"]
 
-VERSION = 6
+VERSION = 8
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -72,21 +70,17 @@ def build_sources(
     stage = Stage("sources", VERSION, settings, {"sources": mark}, seed)
     files = build(
         folder / "files", stage, FILES, partial(pieces.make_files, found.seen_ns), tasks,
-        executor=executor, noted=pieces.noting(folder, "files"),
+        executor=executor, noted=pieces.keeping(folder),
     )  # fmt: skip
-    read = {(row["repo"], row["path"]) for row in files.rows(["repo", "path"])}
     stage = Stage("skipped", VERSION, settings, {"sources": mark, "files": files.content_hash}, seed)
-    left: list[_Left] = [
-        [
-            (listing.source.repo, skip.path, skip.reason, skip.size)
-            for listing in listings
-            for skip in listing.skipped
-        ]
+    listed = [
+        (listing.source.repo, skip.path, skip.reason, skip.size)
+        for listing in listings
+        for skip in listing.skipped
     ]
-    died = frozenset(name.removeprefix(DIED) for name in files.manifest.counters if name.startswith(DIED))
-    left += [(number, tuple(_unread(piece, read, died) for piece in shard)) for number, shard in tasks]
-    noted = pieces.noting(folder, "skipped")
-    skipped = build(folder / "skipped", stage, SKIPPED, _skipped, left, quiet=True, noted=noted)
+    make = partial(_skipped, folder, listed)
+    left = [None, *(number for number, _ in tasks)]
+    skipped = build(folder / "skipped", stage, SKIPPED, make, left, quiet=True)
     pieces.note(folder, files, skipped, tasks)
     for name in _EVENT_FOLDERS:
         remove_folder(folder / name)
@@ -106,12 +100,10 @@ def _reasons(skipped: Dataset) -> Iterator[str]:
 #: Where events lie until they are conversations.
 _EVENT_FOLDERS = ("events", "conversations")
 
-#: What is known to be skipped, or where the rest is to be looked at again for its reasons.
-_Left: TypeAlias = "pieces.Shard | list[tuple[str, str, str, int]]"
 
-
-def _skipped(task: _Left) -> Any:
-    return reading.skipped_table(task) if isinstance(task, list) else pieces.make_skipped(task)
+def _skipped(folder: Path, listed: list[tuple[str, str, str, int]], number: int | None) -> Any:
+    """What listing skipped, or what was skipped of a shard that was read."""
+    return reading.skipped_table(listed) if number is None else pieces.make_skipped(folder, number)
 
 
 def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pieces.Piece]:
@@ -127,7 +119,7 @@ def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pi
         for chosen in _cut(listing, config):
             made_of = [
                 [one.path, one.size, one.where, one.committed, one.added_at,
-                 found.digests.get((source.repo, one.path), "")]
+                 found.digests.get((source.repo, one.path), ""), *one.owners]
                 for one in chosen
             ]  # fmt: skip
             part = reading.Part(source, tuple(chosen), listing.folders, listing.about)
@@ -252,22 +244,3 @@ def _shards(parts: Iterator[pieces.Piece]) -> Iterator[tuple[pieces.Piece, ...]]
         room -= cost
     if joined:
         yield tuple(joined)
-
-
-def _unread(piece: pieces.Piece, read: set[tuple[str, str]], died: frozenset[str]) -> pieces.Piece:
-    """A piece for a second look: without what became rows. `died`: on these a worker died."""
-    task = piece.task
-    if isinstance(task, commits.CommitBatch):
-        repo = task.source.repo
-        task = replace(task, ids=tuple(one for one in task.ids if (repo, commits.path_of(one)) not in read))
-    elif isinstance(task, table_reading.TableBatch):
-        task = replace(task, died=died)
-    elif isinstance(task, reading.Batch):
-        parts = [
-            replace(
-                part, candidates=tuple(c for c in part.candidates if (part.source.repo, c.path) not in read)
-            )
-            for part in task.parts
-        ]
-        task = replace(task, parts=tuple(part for part in parts if part.candidates), died=died)
-    return replace(piece, task=task)

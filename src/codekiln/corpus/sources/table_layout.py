@@ -18,7 +18,7 @@ from codekiln.corpus.sources.table_files import (
 )
 from codekiln.corpus.sources.table_streams import opened, parquet
 from codekiln.corpus.sources.tabular import COLUMNS, FILES_COLUMN, MAX_LINE, Layout, Slice, named, parsed
-from codekiln.errors import UserError, one_line
+from codekiln.errors import BadSource, UserError, one_line
 
 #: Bytes of a slice, as the table stores them uncompressed.
 SLICE_BYTES = 64 * 1024**2
@@ -56,7 +56,7 @@ def _choose(
                 f"sources.columns.{part}: {file} has no column {column!r}; it has {', '.join(map(repr, have))}"
             )
     if "content" not in names and FILES_COLUMN not in have:
-        raise UserError(
+        raise BadSource(
             f"{file} has no column of file contents ({', '.join(COLUMNS['content'])}); it has "
             f"{', '.join(map(repr, have)) or 'none'}: name it with --set sources.columns.content=NAME"
         )
@@ -72,13 +72,13 @@ def _find_parquet(file: TableFile, name: str, given: Mapping[str, str]) -> Layou
                 for n in range(metadata.num_row_groups)
             ]
     except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{file} is not a readable Parquet file ({one_line(error)[:160]})") from None
+        raise BadSource(f"{file} is not a readable Parquet file ({one_line(error)[:160]})") from None
     sample: dict[str, Any] = {field.name: _example(field.type) for field in schema}
     columns = _choose(file, given, named(sample, given), schema.names)
     content = dict(columns).get("content")
     if content is not None and content in schema.names and not isinstance(sample[content], str | bytes):
         kind = schema.field(content).type
-        raise UserError(
+        raise BadSource(
             f"{file}: column {content!r} is {kind} and not text; name another with --set sources.columns.content=NAME"
         )
     slices, start, first, size, rows = [], 0, 0, 0, 0
@@ -119,7 +119,7 @@ def _find_lines(file: TableFile, name: str, given: Mapping[str, str], compressed
                     slices.append(Slice(file, name, "lines", start, place, first, columns or ()))
                     start, first = place, row
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{file} cannot be read ({one_line(error)[:160]}); is it whole?") from None
+        raise BadSource(f"{file} cannot be read ({one_line(error)[:160]}); is it whole?") from None
     if columns is None:
         raise _empty(file)
     if place > start:
@@ -151,7 +151,7 @@ def _find_far_lines(file: TableFile, name: str, given: Mapping[str, str]) -> Lay
 def _line(file: TableFile, stream: IO[bytes], row: int) -> bytes:
     line = stream.readline(MAX_LINE + 1)
     if len(line) > MAX_LINE:
-        raise UserError(f"{file}:{row + 1}: a line of more than {MAX_LINE:,} bytes is no record")
+        raise BadSource(f"{file}:{row + 1}: a line of more than {MAX_LINE:,} bytes is no record")
     return line
 
 
@@ -161,8 +161,8 @@ def _columns(file: TableFile, row: int, line: bytes, given: Mapping[str, str]) -
     return tuple(sorted(given.items()))
 
 
-def _empty(file: TableFile) -> UserError:
-    return UserError(f"{file} holds no record; each line is to be a JSON object with the content of a file")
+def _empty(file: TableFile) -> BadSource:
+    return BadSource(f"{file} holds no record; each line is to be a JSON object with the content of a file")
 
 
 def _sha256(file: TableFile) -> str:

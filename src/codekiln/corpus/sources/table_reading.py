@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.sources import decoding, kaggle, names, reading
 from codekiln.corpus.sources.tabular import Record, Slice, records
@@ -32,36 +30,28 @@ class TableBatch:
     redact: tuple[str, ...] = ()
     refused: tuple[licenses.OptOut, ...] = ()
     limits: tuple[tuple[str, float], ...] = ()
-    died: frozenset[str] = frozenset()
 
 
-def read_files(batch: TableBatch) -> tuple[pa.Table, dict[str, int]]:
-    """The rows of `files` of a slice, sorted by (repo, path, kind), and how many rows and bytes were read."""
+def read(batch: TableBatch) -> reading.Read:
+    """What a slice holds: rows, what they count, and the reason of every other record."""
     counts = Counter[str]()
     rows: list[tuple[object, ...]] = []
-    for record in records(batch.part):
-        made, found, _ = _guarded(batch, record)
-        rows += made
-        counts.update(found)
-    return reading.files_table(rows, counts)
-
-
-def read_skipped(batch: TableBatch) -> pa.Table:
-    """The reasons of records that did not become rows."""
     skipped = []
     for record in records(batch.part):
-        reason = _guarded(batch, record)[2]
+        made, found, reason = _guarded(batch, record)
+        rows += made
+        counts.update(found)
         if reason:
             size = len((record.content or "").encode("utf-8", "replace"))
             skipped.append((record.repo, names.printable(record.path), reason, size))
-    return reading.skipped_table(skipped)
+    return reading.tables(rows, counts, skipped)
 
 
 def _guarded(batch: TableBatch, record: Record) -> tuple[list[tuple[object, ...]], Counter[str], str]:
     """The rows of a record with what they count, or none and the reason, whatever the record does."""
     counts = Counter[str]()
     name = f"{batch.part.name} row {record.row}"
-    made = reading.guarded(name, batch.died, lambda: _rows(batch, record, counts))
+    made = reading.guarded(name, lambda: _rows(batch, record, counts))
     return ([], Counter(), made) if isinstance(made, str) else (made[0], counts, made[1])
 
 
@@ -96,7 +86,7 @@ def _rows(batch: TableBatch, record: Record, counts: Counter[str]) -> tuple[list
 def _judge(record: Record, max_file_bytes: int) -> tuple[str, str]:
     """(language, text), or ("", reason). What the table calls the language counts where nothing else tells."""
     if record.content is None:
-        return "", "no content"
+        return "", record.fault or "no content"
     if not names.is_storable(record.path) or not names.is_storable(record.repo):
         return "", "path is not printable UTF-8"
     if not names.is_inside(record.path):

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from codekiln.corpus.sources.table_files import TableFile
 from codekiln.corpus.sources.table_streams import opened, parquet
-from codekiln.errors import UserError, one_line
+from codekiln.errors import BadSource, UserError, one_line
 
 #: A line beyond this is no record of a file.
 MAX_LINE = 256 * 1024**2
@@ -65,7 +65,8 @@ class Slice:
 @dataclass(frozen=True)
 class Record:
     """One file of a table. `row` counts over the whole table (`Slice`); `content` is None where it is no text; `about` is
-    the title and description of the data of a Kaggle notebook, None where the table has no such columns."""
+    the title and description of the data of a Kaggle notebook, None where the table has no such columns; `fault` is why a row
+    cannot be read."""
 
     row: int
     repo: str
@@ -75,6 +76,7 @@ class Record:
     licenses: tuple[str, ...]
     revision: str | None
     about: tuple[str, str] | None = None
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,21 @@ class Layout:
     mark: str
 
 
+#: Why a line becomes no row.
+NOT_A_RECORD = "no JSON object"
+
+
 def records(part: Slice) -> Iterator[Record]:
-    """The files of a slice, in order.
+    """The files of a slice, in order; a line that is no record, or what cannot be read of a row group, is one with a fault.
 
     Raises:
-        UserError: the table is damaged; the row or line is named.
+        UserError: a table at an address cannot be read.
     """
     given = dict(part.columns)
     for row, values in _rows(part):
+        if isinstance(values, str):
+            yield Record(row, part.name, f"{row:08d}", None, "", (), None, fault=values)
+            continue
         # Columns of Parquet were chosen once; the records of JSON may differ in their keys.
         names = given if part.kind == "parquet" else named(values, given)
         inner = values.get(FILES_COLUMN)
@@ -162,13 +171,20 @@ def parsed(file: TableFile, row: int, line: bytes) -> dict[str, Any]:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{place}: not valid JSON ({one_line(error)[:80]})") from None
+        raise BadSource(f"{place}: not valid JSON ({one_line(error)[:80]})") from None
     if not isinstance(values, dict):
-        raise UserError(f"{place}: a JSON object is wanted, not {type(values).__name__}")
+        raise BadSource(f"{place}: a JSON object is wanted, not {type(values).__name__}")
     return values
 
 
-def _rows(part: Slice) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parsed_or_fault(file: TableFile, row: int, line: bytes) -> dict[str, Any] | str:
+    try:
+        return parsed(file, row, line)
+    except BadSource:
+        return NOT_A_RECORD
+
+
+def _rows(part: Slice) -> Iterator[tuple[int, dict[str, Any] | str]]:
     if part.kind == "parquet":
         yield from _parquet_rows(part)
         return
@@ -178,11 +194,11 @@ def _rows(part: Slice) -> Iterator[tuple[int, dict[str, Any]]]:
         while left > 0 and (line := stream.readline(MAX_LINE + 1)):
             left -= len(line)
             if line.strip():
-                yield row, parsed(part.file, row, line)
+                yield row, _parsed_or_fault(part.file, row, line)
             row += len(line) if part.file.is_remote else 1
 
 
-def _parquet_rows(part: Slice) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parquet_rows(part: Slice) -> Iterator[tuple[int, dict[str, Any] | str]]:
     row = part.first
     names = dict(part.columns)
     wanted = {name.split(".")[0] for name in names.values()} | (
@@ -190,13 +206,18 @@ def _parquet_rows(part: Slice) -> Iterator[tuple[int, dict[str, Any]]]:
     )
     try:
         with parquet(part.file) as file:
-            for batch in file.iter_batches(
-                batch_size=256,
-                row_groups=list(range(part.start, part.end)),
-                columns=[name for name in file.schema_arrow.names if name in wanted],
-            ):
-                for values in batch.to_pylist():
-                    yield row, values
-                    row += 1
+            shown = [name for name in file.schema_arrow.names if name in wanted]
+            for group in range(part.start, part.end):
+                end = row + file.metadata.row_group(group).num_rows
+                try:
+                    for batch in file.iter_batches(batch_size=256, row_groups=[group], columns=shown):
+                        for values in batch.to_pylist():
+                            yield row, values
+                            row += 1
+                except (OSError, pa.ArrowException) as error:
+                    if part.file.is_remote:  # the way there may be broken and not the table
+                        raise
+                    yield row, f"rows {row} to {end - 1} cannot be read ({one_line(error)[:160]})"
+                row = end
     except (OSError, pa.ArrowException) as error:
         raise UserError(f"{part.file}: row {row} and on cannot be read ({one_line(error)[:160]})") from None

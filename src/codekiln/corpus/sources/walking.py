@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from codekiln.corpus import licenses
 from codekiln.corpus.sources import git, ignoring, names
@@ -30,6 +31,10 @@ class Walk:
 
 #: (folder, ignore rules of its .gitignore), deepest first.
 _Rules = list[tuple[str, list[ignoring.Rule] | str]]
+
+
+#: Bytes of a path that can still be asked for what lies in it (Linux takes 4,095).
+_LONGEST = 4_000
 
 
 def walk(
@@ -72,6 +77,9 @@ def walk(
             rules = [(folder, own), *rules]
         for entry in entries:
             inner = f"{folder}/{entry.name}" if folder else entry.name
+            if len(os.fsencode(entry.path)) > _LONGEST:
+                found.skipped.append((inner, "path too long"))
+                continue
             refused = git.refusal(path / folder) if entry.name == ".git" else None
             if refused:
                 found.skipped.append((inner, refused))
@@ -144,23 +152,57 @@ def read_inside(root: Path, path: str, limit: int) -> bytes | str:
     No component below `root` may be a symlink, `.`, `..` or empty, so that a path never leads out of its source,
     whatever happens to the folders meanwhile; a pipe or a device is not opened for reading.
     """
-    folder = _open_folder(root, path)
-    if isinstance(folder, str):
-        return folder
-    name = path.rpartition("/")[2]
+    with Inside(root) as inside:
+        return inside.read(path, limit)
+
+
+class Inside:
+    """`read_inside` for many files of one root; the folder of the last one stays open for the next one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root, self._path, self._folder = root, "", -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+        self._folder = -1
+
+    def read(self, path: str, limit: int) -> bytes | str:
+        """At most `limit` bytes of a regular file below the root, or the reason why it was not read."""
+        above, _, name = path.rpartition("/")
+        if self._folder < 0 or above != self._path:
+            self._close()
+            folder = _open_folder(self._root, path)
+            if isinstance(folder, str):
+                return folder
+            self._path, self._folder = above, folder
+        elif not names.is_inside(path):
+            return names.UNSAFE
+        return _read_at(self._folder, name, limit)
+
+
+def _read_at(folder: int, name: str, limit: int) -> bytes | str:
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         handle = os.open(name, flags, dir_fd=folder)
     except OSError as error:
         return "symlink" if _is_symlink(name, folder) else _reason(error)
-    finally:
-        os.close(folder)
     try:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             return "not a regular file"
-        with os.fdopen(handle, "rb", closefd=False) as stream:
-            return stream.read(min(limit, found.st_size + 1))  # what is asked for is allocated at once
+        left = min(limit, found.st_size + 1)  # what is asked for is allocated at once
+        data = part = os.read(handle, left)
+        while part and len(data) < left:
+            part = os.read(handle, left - len(data))
+            data += part
+        return data
     except OSError as error:
         return _reason(error)
     finally:
