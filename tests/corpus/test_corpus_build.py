@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from license_kit import MIT
 
-from codekiln.corpus import minhash
+from codekiln.corpus import minhash, signals
 from codekiln.corpus.build import build_corpus, summarize
 from codekiln.corpus.config import CorpusConfig
 from codekiln.corpus.explain import explain
@@ -251,3 +251,25 @@ def _interrupted(function, after):
         return function(*arguments)
 
     return call
+
+
+def test_a_file_that_a_measure_fails_on_costs_itself(tmp_path, monkeypatch):
+    measure = signals.measure
+
+    def poisoned(path, language, data, text, rulesets):
+        if "venom" in text:
+            raise RecursionError("too deep")
+        return measure(path, language, data, text, rulesets)
+
+    files = {f"m{number}.py": program(number) for number in range(8)}
+    source = sources(tmp_path, write(tmp_path / "x", files | {"v.py": program(51) + "venom"}))
+    with monkeypatch.context() as patch:
+        patch.setattr(signals, "measure", poisoned)
+        built = corpus(tmp_path, source)
+    found = rows(built / "decisions")
+    dropped = {path: (row["reason"], row["detail"]) for path, row in found.items() if not row["kept"]}
+    assert dropped == {"v.py": ("unmeasured", "signals: too deep")}
+    assert explain(source, built, "v.py")["detail"] == "signals: too deep"
+    # The next build of the same takes the others over and measures it again.
+    build_corpus(tmp_path / "mended", source, CorpusConfig(), seed=0, executor=None, earlier=built)
+    assert all(row["kept"] for row in rows(tmp_path / "mended" / "decisions").values())

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from codekiln import formats
+from codekiln.dataset import tokenise
 from codekiln.dataset.build import build_dataset
 from codekiln.dataset.config import DatasetConfig
 from codekiln.dataset.inspect import render_row
@@ -263,6 +264,26 @@ def test_files_without_text(tmp_path: Path, make_corpus: Corpus, pico_checkpoint
     only = make_corpus([("r", "empty.py", "")], name="only")
     with pytest.raises(UserError, match="hold no text"):
         build_dataset(tmp_path / "none", only, pico_checkpoint, CONFIG, tokens=100, seed=0)
+
+
+def test_a_file_that_cannot_be_tokenised_costs_itself(
+    tmp_path: Path, make_corpus: Corpus, pico_checkpoint: Path, sources: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows_of = tokenise.windows_of
+
+    def poisoned(identity: str, text: str, *rest: Any) -> Any:
+        if "TABLE = " in text:
+            raise RecursionError("too deep")
+        return windows_of(identity, text, *rest)
+
+    monkeypatch.setattr(tokenise, "windows_of", poisoned)
+    build_dataset(tmp_path / "ds", make_corpus(sources), pico_checkpoint, CONFIG, tokens=20_000, seed=0)
+    seen = {source for row in read(tmp_path / "ds")["file"] for source in row["documents"]}
+    assert "lib:table.py" not in seen
+    assert "lib:cmd.py" in seen
+    counters = Dataset.open(tmp_path / "ds" / "file").manifest.counters
+    assert counters["left out, it failed (too deep): lib:table.py"] >= 1
+    assert any("lib:table.py" in name for name in stats(tmp_path / "ds")["levels"]["file"]["counters"])
 
 
 def test_mistakes_get_one_line(tmp_path: Path, make_corpus: Corpus, pico_checkpoint: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -98,6 +99,45 @@ def test_a_run_of_one_process_goes_on_when_started_again(tmp_path: Path) -> None
     codes = [subprocess.run(command, capture_output=True, timeout=120).returncode for _ in range(2)]
     assert 0 in codes
     assert paths(tmp_path / "x") == list("abcdefg")
+
+
+def impatient(items: list[str]) -> pa.Table:
+    rows = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "ITEM_SECONDS", 0.4)
+        for item in items:
+            if not guard.enter(f"repo:{item}"):
+                continue
+            if item == "endless":
+                re.match(
+                    r"(a+)+$", "a" * 60 + "b"
+                )  # one call of C that no thread and no handler of Python ends
+            rows.append({"repo": "r", "path": item, "reason": "", "size": 1})
+            guard.leave()
+            sum(range(10_000_000))  # work between items is nobody's
+    return pa.Table.from_pylist(rows, schema=SKIPPED)
+
+
+def test_what_never_ends_is_left_out(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tasks = [["a", "endless", "b"], ["c", "d", "e", "f"]]
+    made = build(tmp_path / "out", STAGE, SKIPPED, impatient, tasks, executor=LocalExecutor(2))
+    assert paths(made.path) == list("abcdef")
+    assert "repo:endless: a worker process died on it again; it is left out" in capfd.readouterr().err
+
+
+def test_the_limit_of_an_item_is_none_of_the_main_process(tmp_path: Path) -> None:
+    made = build(tmp_path / "out", STAGE, SKIPPED, slow_items, [["a"], ["b"]], executor=LocalExecutor(1))
+    assert paths(made.path) == ["a", "b"]
+
+
+def slow_items(items: list[str]) -> pa.Table:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "ITEM_SECONDS", 0.05)
+        for item in items:
+            assert guard.enter(item)
+            sum(range(5_000_000))
+            guard.leave()
+    return pa.Table.from_pylist([{"repo": "r", "path": items[0], "reason": "", "size": 1}], schema=SKIPPED)
 
 
 @given(st.lists(st.text(min_size=1).filter(lambda text: "\0" not in text), max_size=5))

@@ -24,11 +24,18 @@ from codekiln.corpus.rules import Rule, with_thresholds
 from codekiln.corpus.shown import showing
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.corpus.summary import summarize
-from codekiln.corpus.verdicts import CONTAMINATED, LICENSE, SHOWS_HELDOUT, decision_table, verdicts
+from codekiln.corpus.verdicts import (
+    CONTAMINATED,
+    LICENSE,
+    SHOWS_HELDOUT,
+    UNMEASURED,
+    decision_table,
+    verdicts,
+)
 from codekiln.downloads.cachefolder import cache_root
 from codekiln.errors import UserError
 from codekiln.progress import say
-from codekiln.shards import Dataset, Executor, Stage, build
+from codekiln.shards import Dataset, Executor, Stage, build, lost_rows
 from codekiln.shards.store import read_shard
 from codekiln.shards.tables import DECISIONS, FILES, SIGNALS
 
@@ -69,6 +76,7 @@ def build_corpus(
         partial(signals.measure_table, rulesets=config.rulesets, parse=config.parse == "on"), signals.counted,
     )  # fmt: skip
     files = load(source)
+    _drop_lost(files, measured)
     if config.licenses == "permissive":
         files.reason[files.license_rank != LICENSE_TYPES.index("permissive")] = files.code(LICENSE)
     contents = _apply_rules(files, rules, source, measured)
@@ -80,6 +88,7 @@ def build_corpus(
             partial(contamination_table, index_path=str(index)), contamination_counted,
         )  # fmt: skip
         decided["contamination"] = met.content_hash
+        _drop_lost(files, met)
         grams = np.concatenate(
             [np.empty(0, np.int64), *(one["grams"].to_numpy() for one in met.tables(["grams"]))]
         )
@@ -89,6 +98,7 @@ def build_corpus(
         signed = carried(
             Stage("signatures", BANDS_VERSION, {}, inputs), SIGNATURES, signature_table, minhash.counted
         )
+        _drop_lost(files, signed)
         drop_repository_copies(files, source, signed, config.repository_jaccard, config.repository_keep)
         banding = (band_table_of, signed)
     drop_exact(files, contents)
@@ -99,6 +109,7 @@ def build_corpus(
         minhash.counted,
         banding[1],
     )
+    _drop_lost(files, banded)
     groups = near_copies(folder, files, source, banded, config.near_jaccard, executor)
     drop_near(files, groups, config.near_jaccard)
     stage = partial(
@@ -131,6 +142,15 @@ def build_corpus(
         chosen = files.split == number
         parts = [(path, chosen[files.of_shard(shard)]) for shard, path in enumerate(source.shard_paths)]
         build(folder / name, stage(name), FILES, _select, parts, executor=executor, quiet=True)
+
+
+def _drop_lost(files: Files, measured: Dataset) -> None:
+    """Drop what could not be measured."""
+    if lost := lost_rows(measured):
+        found = pc.is_in(files.ids, value_set=pa.array(lost, files.ids.type))
+        for number in np.flatnonzero(found.to_numpy(zero_copy_only=False)).tolist():
+            why = lost[files.ids[number].as_py()]
+            files.drop(number, UNMEASURED, f"{measured.manifest.stage}: {why}")
 
 
 def test_index(config: CorpusConfig) -> Path | None:

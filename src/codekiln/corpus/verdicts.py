@@ -19,6 +19,8 @@ from codekiln.shards.store import read_shard
 from codekiln.shards.tables import DECISIONS
 
 LICENSE, CONTAMINATED, SHOWS_HELDOUT = "license", "contaminated", "shows_heldout"
+#: What a measure failed on, or killed its worker.
+UNMEASURED = "unmeasured"
 
 
 @dataclass(frozen=True)

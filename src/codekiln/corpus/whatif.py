@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from codekiln.corpus.firing import Mask, applies, first_firing, values
 from codekiln.corpus.rules import rules_of
-from codekiln.corpus.verdicts import CONTAMINATED, LICENSE, SHOWS_HELDOUT
+from codekiln.corpus.verdicts import CONTAMINATED, LICENSE, SHOWS_HELDOUT, UNMEASURED
 from codekiln.errors import RunError
 from codekiln.shards import Dataset
 
@@ -48,7 +48,7 @@ def what_if(corpus: Path, changes: Mapping[str, float]) -> dict[str, Any]:
     before, after = rules_of(decisions), rules_of(decisions, changes)
     kept = np.asarray(fates["kept"].combine_chunks().to_numpy(zero_copy_only=False), bool)
     # Which of some copies is kept was decided by more than the rules: what is kept now stays first.
-    others = {LICENSE, CONTAMINATED, SHOWS_HELDOUT}  # no rule of the table
+    others = {LICENSE, CONTAMINATED, SHOWS_HELDOUT, UNMEASURED}  # no rule of the table
     eligible = np.array([reason not in others for reason in fates["reason"].to_pylist()], bool)
     # A repository that is a near copy of another stays out, whatever its files would pass.
     groups = zip(fates["repo"].to_pylist(), fates["repository_group"].to_pylist())

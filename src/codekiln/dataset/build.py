@@ -23,6 +23,7 @@ from codekiln.errors import UserError
 from codekiln.fim import document_rng
 from codekiln.progress import say
 from codekiln.shards import Dataset, Executor, Stage
+from codekiln.shards.attempts import left_out
 from codekiln.shards.folders import remove_folder
 from codekiln.shards.kernel import build, holds
 from codekiln.shards.places import place_of
@@ -93,9 +94,11 @@ class _Documents:
     places: list[tuple[str, str, int]] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     def add(self, dataset: Dataset, seed: int) -> None:
         """Append a round's documents, shuffled within runs of MIXED shards of the same epoch."""
+        self.left_out |= left_out(dataset)
         shards = []
         for path, info in zip(dataset.shard_paths, dataset.manifest.shards):
             table = read_shard(path, ["lengths", "epoch"])
@@ -127,9 +130,8 @@ def _build_level(
     if not holds(out, stage):
         cells = level_cells(level, files) if budget else []
         documents, rows = _enough_rows(temporary, stage, level, files, cells, budget, executor)
-        counters = {
-            "files_without_context": sum(not has_context(files, number) for number in range(len(files)))
-        }
+        alone = {"files_without_context": sum(not has_context(files, number) for number in range(len(files)))}
+        counters = documents.left_out | (alone if level.name == "repository" else {})
         tasks = [
             _RowTask(
                 at,
@@ -137,7 +139,7 @@ def _build_level(
                     tuple(documents.places[number] for number in row)
                     for row in rows[at : at + ROWS_PER_SHARD]
                 ),
-                counters if at == 0 and level.name == "repository" else {},
+                counters if at == 0 else {},
             )
             for at in range(0, max(len(rows), 1), ROWS_PER_SHARD)
         ]

@@ -17,7 +17,9 @@ from codekiln.dataset.config import DatasetConfig
 from codekiln.dataset.documents import RESERVE, Document, Window, cell_count, window_sample, windows_of
 from codekiln.dataset.files import TrainFiles, open_files
 from codekiln.dataset.repository import has_context, rank_context, repository_document, target_room
+from codekiln.errors import CodekilnError
 from codekiln.fim import document_rng
+from codekiln.shards import guard
 from codekiln.shards.tables import SEQUENCES
 
 #: Cells that one shard of documents is made of.
@@ -87,19 +89,38 @@ def cell_stream(level: Level, files: TrainFiles, cells: list[Cell]) -> Iterator[
 
 
 def tokenise_chunk(chunk: Chunk) -> pa.Table:
-    """The documents of a chunk as rows of one document each (schema SEQUENCES)."""
+    """The documents of a chunk as rows of one document each (schema SEQUENCES).
+
+    A file that cannot be tokenised, or of which a worker died twice, gives none; the counters name it.
+    """
     level = chunk.level
     files = open_files(level.corpus, level.corpus_hash)
     tokenizer = _tokenizer(level.checkpoint, level.fingerprint)
     room = level.window_room - RESERVE
     documents: list[tuple[int, Document]] = []
-    for epoch, cell in chunk.cells:
+
+    def made_of(epoch: int, cell: Cell) -> list[tuple[int, Document]]:
         text = files.text(cell.file)
         windows = windows_of(files.ids[cell.file], text, cell.cell, cell.cells, tokenizer, room)
         ranked = rank_context(files, cell.file, text) if level.name == "repository" else []
-        documents += [
+        return [
             (epoch, _document(level, epoch, files, cell.file, text, window, ranked)) for window in windows
         ]
+
+    for epoch, cell in chunk.cells:
+        name = files.source(cell.file)
+        if not guard.enter(name):
+            continue
+        try:
+            documents += made_of(epoch, cell)
+        except CodekilnError:
+            raise
+        except Exception as error:
+            if len(chunk.cells) > 1 and (epoch, cell) == chunk.cells[-1] and not documents:
+                raise  # whatever the file
+            guard.fail(name, error)
+        finally:
+            guard.leave()
     return _table(documents, level.config.loss)
 
 

@@ -3,7 +3,7 @@
 from codekiln.shards.executors import Executor, LocalExecutor, choose
 from codekiln.shards.far import stored
 from codekiln.shards.kernel import Stage, build, map_shards, regroup
-from codekiln.shards.rows import known_rows, map_rows, places_of
+from codekiln.shards.rows import known_rows, lost_rows, map_rows, places_of
 from codekiln.shards.store import Dataset, Manifest
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "build",
     "choose",
     "known_rows",
+    "lost_rows",
     "map_rows",
     "map_shards",
     "places_of",

@@ -12,17 +12,25 @@ from codekiln.shards import places
 from codekiln.shards.executors import Executor
 from codekiln.shards.guard import last_entered
 from codekiln.shards.places import Place
-from codekiln.shards.store import ShardInfo, read_json, write_json
+from codekiln.shards.store import Dataset, ShardInfo, read_json, write_json
 
 #: Of each task, the items on which a worker died twice.
 LEFT_OUT = "left-out.json"
 #: Before the item's name in the counters of a manifest.
 DIED = "left out, a worker died on it: "
+#: The same of an item that could not be made; the reason and "): " stand between.
+FAILED = "left out, it failed ("
+
 
 #: What is made of a task: its shard, and what its making noted.
 Result: TypeAlias = "tuple[ShardInfo, Any]"
 #: What a worker is given: number, task, items to leave out, and whether it is tried alone.
 Attempt: TypeAlias = "tuple[int, Any, list[str], bool]"
+
+
+def left_out(dataset: Dataset) -> dict[str, int]:
+    """The counters of a dataset that name what is not in it."""
+    return {name: n for name, n in dataset.manifest.counters.items() if name.startswith((DIED, FAILED))}
 
 
 def journal_of(place: Place, number: int) -> Place:

@@ -16,12 +16,14 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from codekiln.errors import UserError, WorkerDied
+from codekiln.shards import guard
 
 
 def _start_worker() -> None:
     """A worker leaves Ctrl-C to the main process, which ends the pool, and ends itself when that one is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+    guard.expend()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

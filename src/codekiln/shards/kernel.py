@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from codekiln.progress import Progress
 from codekiln.shards import far, guard, places
 from codekiln.shards.attempts import (
     DIED,
+    FAILED,
     LEFT_OUT,
     Attempt,
     Result,
@@ -236,10 +236,11 @@ def _make_shard(
     function: Callable[[Any], Made], place: Place, schema: pa.Schema, journals: bool, task: Attempt
 ) -> Result:
     number, value, left_out, alone = task
-    with guard.journal(journal_of(place, number), left_out, alone) if journals else nullcontext():
+    with guard.journal(journal_of(place, number) if journals else None, left_out, alone) as failed:
         made = function(value)
     table, counters, note = ((*made, None) if isinstance(made, tuple) else (made, {}, None))[:3]
     counters = counters | {f"{DIED}{item}": 1 for item in left_out}
+    counters |= {f"{FAILED}{why}): {item}": 1 for item, why in failed.items()}
     return write_shard(table, places.join(place, f"part-{number:05d}.parquet"), schema, counters), note
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from codekiln.errors import CodekilnError, UserError, WorkerDied, one_line
+from codekiln.shards import guard
 
 #: Tasks submitted ahead for each worker: enough that none waits, few enough that a stop is quick.
 _AHEAD = 3
@@ -59,6 +60,7 @@ class RayExecutor:
 
 
 def _quiet_call(function: Callable[[Any], Any], task: Any) -> Any:
+    guard.expend()
     return function(task)
 
 

@@ -2,6 +2,8 @@
 
 Rows are taken over, never shards: a shard's borders move when a source is added, its rows do not. What comes out is
 the same byte for byte whether a row was made or taken over.
+
+A row whose making raises, or kills its worker twice, is made as if its text were empty; `lost_rows` names it.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from codekiln.errors import CodekilnError
+from codekiln.shards import guard
+from codekiln.shards.attempts import DIED, FAILED
 from codekiln.shards.executors import Executor
 from codekiln.shards.kernel import Made, Stage, build
 from codekiln.shards.places import Place
@@ -24,6 +28,8 @@ from codekiln.shards.store import Dataset, read_shard, read_sound
 from codekiln.shards.tables import schema_name, schema_version
 
 Places = npt.NDArray[np.int64]
+#: Processor time of all rows of a shard together, in seconds: hundreds of times what is usual.
+_SHARD_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,11 @@ def known_rows(earlier: Path, stage: Stage, schema: pa.Schema, found: Places) ->
         return None
     if len(found) and int(found.max()) >= manifest.rows:
         return None
+    if lost := lost_rows(dataset):
+        ids = dataset.table(["id"])["id"]
+        found = np.where(
+            np.isin(found, _numbers(pc.is_in(ids, value_set=pa.array(lost, ids.type)))), -1, found
+        )
     shards = zip(dataset.shard_paths, manifest.shards)
     return Known(tuple((place, shard.rows, shard.sha256) for place, shard in shards), found)
 
@@ -115,18 +126,79 @@ def _make_rows(
     earlier = _earlier(known.shards) if known else None
     # A damaged shard of the earlier output is made again.
     if known is None or earlier is None:
-        table = _table(function(read_shard(path)), schema)
+        table = _made(function, read_shard(path), schema)
         return table, count(table)
     new = known.rows < 0
     tables = [table.select(schema.names).cast(schema) for table in earlier]
     taken = sum(table.num_rows for table in tables)
     order = known.rows.copy()
     if new.any():
-        tables.append(_table(function(read_shard(path).filter(pa.array(new))), schema))
+        tables.append(_made(function, read_shard(path).filter(pa.array(new)), schema))
         order[new] = taken + np.arange(int(new.sum()))
     # One piece: how a column is cut in memory shows in the bytes of its file.
     table = pa.concat_tables(tables).take(pa.array(order)).combine_chunks()
     return table, count(table)
+
+
+def lost_rows(dataset: Dataset) -> dict[str, str]:
+    """By id why a row could not be made, and was made as of an empty text."""
+    lost = {}
+    for name in dataset.manifest.counters:
+        identity = name.rpartition("[")[2].removesuffix("]")
+        if name.startswith(DIED):
+            lost[identity] = "a worker process died on it"
+        elif name.startswith(FAILED):
+            lost[identity] = name.removeprefix(FAILED).rpartition("): ")[0]
+    return lost
+
+
+def _numbers(mask: pa.ChunkedArray) -> Places:
+    return np.flatnonzero(mask.combine_chunks().to_numpy(zero_copy_only=False))
+
+
+def _made(function: Callable[[pa.Table], Made], table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows of a table: all at once, or each by itself where one of them raises or killed a worker."""
+    if not guard.alone():
+        guard.limit(_SHARD_SECONDS)
+        try:
+            return _table(function(table), schema)
+        except CodekilnError:
+            raise
+        except Exception:
+            pass  # of which row it is, is found out below
+        finally:
+            guard.limit(0)
+    rows = [_one(function, table.slice(number, 1), schema) for number in range(len(table))]
+    return pa.concat_tables([schema.empty_table(), *rows]).combine_chunks()
+
+
+def _one(function: Callable[[pa.Table], Made], row: pa.Table, schema: pa.Schema) -> pa.Table:
+    place = "".join(
+        f"{row[name][0].as_py()}{end}"
+        for name, end in (("repo", ":"), ("path", " "))
+        if name in row.column_names
+    )
+    name = f"{place}[{row['id'][0].as_py()}]"
+    if guard.enter(name):
+        try:
+            return _table(function(row), schema)
+        except CodekilnError:
+            raise
+        except Exception as error:
+            why = error
+        finally:
+            guard.leave()
+        made = _table(function(_emptied(row)), schema)  # it is not the row, when this raises too
+        guard.fail(name, why)
+        return made
+    return _table(function(_emptied(row)), schema)
+
+
+def _emptied(row: pa.Table) -> pa.Table:
+    at = row.schema.get_field_index("content")
+    return (
+        row if at < 0 else row.set_column(at, row.schema.field(at), pa.array([""], row.schema.field(at).type))
+    )
 
 
 def _table(made: Made, schema: pa.Schema) -> pa.Table:

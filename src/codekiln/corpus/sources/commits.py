@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -88,7 +89,9 @@ def _results(batch: CommitBatch, counts: Counter[str]) -> Iterator[tuple[str, An
         data = [
             (pair, next(blobs) if pair.old else b"", next(blobs)) for pair in pairs
         ]  # all of a commit's, in order, whatever becomes of it
-        yield commit.id, _row(batch, commit, message, data, limits, counts)
+        name = f"{batch.source.repo}:{path_of(commit.id)}"
+        make = partial(_row, batch, commit, message, data, limits, counts)
+        yield commit.id, reading.guarded(name, make)
 
 
 @dataclass(frozen=True)

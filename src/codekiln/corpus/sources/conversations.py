@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -98,7 +99,8 @@ def _results(batch: ConversationBatch, counts: Counter[str]) -> Iterator[tuple[t
         if number > limits["conversation_events_most"]:
             yield place, f"{_words(pull)}: too many events"
         else:
-            yield place, _row(batch, place, kept, pull, limits, counts)
+            make = partial(_row, batch, place, kept, pull, limits, counts)
+            yield place, reading.guarded(":".join(place), make)
 
 
 def _words(pull: bool) -> str:
