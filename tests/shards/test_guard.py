@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from codekiln.errors import RunError
 from codekiln.shards import LocalExecutor, Stage, build, guard
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 from codekiln.shards.tables import SKIPPED
 
 STAGE = Stage("guarded", 1)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from codekiln.errors import RunError, UserError
 from codekiln.shards import Dataset, LocalExecutor, Stage, build, map_shards, regroup
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 from codekiln.shards.tables import SKIPPED
 
 STAGE = Stage("numbers", 1, {"scale": 2}, {"from": "nothing"}, seed=5)

@@ -177,7 +177,7 @@ def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: b
     from codekiln.corpus.samples import draw
     from codekiln.corpus.summary import how_made, summarize
     from codekiln.report.corpus_page import corpus_page
-    from codekiln.shards.store import write_bytes
+    from codekiln.shards.disk import write_bytes
 
     root = stage_root(folder, "corpus")
     summary = summarize(root / "sources", root / "corpus")
@@ -200,7 +200,7 @@ def attribution(folder: str, output: str | None, as_json: bool) -> None:
     from codekiln.corpus.licenses import attribution as attribute
     from codekiln.corpus.licenses import attribution_text
     from codekiln.shards import Dataset
-    from codekiln.shards.store import write_bytes
+    from codekiln.shards.disk import write_bytes
 
     columns = ["repo", "path", "revision", "licenses", "license_evidence", "content"]
     entries = attribute(Dataset.open(stage_root(folder, "corpus") / "corpus" / "train").rows(columns))

@@ -55,7 +55,7 @@ def _precision(record: Path, chosen: str) -> str:
     """The dtype that the folder's first measurement took; measured once, since load would change it."""
     from codekiln.errors import UserError
     from codekiln.modeling.precision import choose_dtype
-    from codekiln.shards.store import read_json, write_json
+    from codekiln.shards.disk import read_json, write_json
 
     if not os.path.lexists(record):
         write_json(record, {"dtype": choose_dtype(2.0)[0] if chosen == "auto" else chosen})

@@ -36,7 +36,7 @@ def export(
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import export_stage
     from codekiln.recipe import load_recipe
-    from codekiln.shards.store import read_json
+    from codekiln.shards.disk import read_json
 
     loaded, folder = load_recipe(recipe, overrides), output_folder(output)
     checkpoint = resolve(model or loaded.model.name)

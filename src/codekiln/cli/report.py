@@ -16,7 +16,7 @@ def report(folder: str, as_json: bool) -> None:
     """Write RUN/report.html from RUN/report.json again, and print the summary."""
     from codekiln.errors import UserError
     from codekiln.report import text_summary, write_report
-    from codekiln.shards.store import read_json
+    from codekiln.shards.disk import read_json
 
     path = Path(folder) / "report.json"
     if not path.is_file():

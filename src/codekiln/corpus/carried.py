@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset, Executor, Stage, known_rows, map_rows, places_of
+from codekiln.shards.disk import hash_json
 from codekiln.shards.kernel import Made
 from codekiln.shards.rows import Places
-from codekiln.shards.store import hash_json
 
 #: A file's text and language follow from these and from how its source was read: `id` is a hash of its bytes and place.
 _SAME = ["id", "language"]

@@ -25,7 +25,7 @@ from codekiln.evaluation.windows import Window, choose_windows
 from codekiln.formats import CONTROL_IDS, END_OF_TEXT, STOP_IDS
 from codekiln.inference.transformers_engine import Probe, TransformersEngine
 from codekiln.shards import Dataset, Stage, build
-from codekiln.shards.store import hash_file, hash_json
+from codekiln.shards.disk import hash_file, hash_json
 from codekiln.shards.tables import GENERATIONS, TEXT_SCORES
 
 TEXT, PROBES = "text", "generations"

@@ -15,7 +15,7 @@ from typing import Any
 from codekiln.downloads.cachefolder import cache_root, sync
 from codekiln.errors import RunError
 from codekiln.modeling.catalogue import CATALOGUE
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 
 RECORD = "codekiln.json"
 #: Goes up when the way a checkpoint is prepared changes its bytes; older ones are then prepared anew.

@@ -14,7 +14,7 @@ from torch import Tensor
 from codekiln.errors import UserError
 from codekiln.modeling.checkpoint_folder import check_checkpoint, side_files, weight_files
 from codekiln.modeling.qwen2 import Qwen2, Qwen2Config
-from codekiln.shards.store import disk_errors
+from codekiln.shards.disk import disk_errors
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 

@@ -19,7 +19,7 @@ from codekiln.modeling.checkpoint_folder import (
     is_checkpoint,
 )
 from codekiln.progress import say
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 
 #: What is fetched of a hub repository: weights, configuration, tokenizer, chat template, licence.
 _PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.jinja", "LICENSE*"]

@@ -21,7 +21,7 @@ from codekiln.downloads.cachefolder import sync
 from codekiln.errors import RunError, one_line
 from codekiln.modeling.catalogue import Mirror
 from codekiln.progress import Progress, say
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 
 _BLOCK = 1 << 20
 _POLL_SECONDS = 0.5

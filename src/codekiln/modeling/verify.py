@@ -10,7 +10,7 @@ from pathlib import Path
 from codekiln.errors import RunError
 from codekiln.modeling import cache
 from codekiln.modeling.fetch import Checkpoint, resolve
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from codekiln.modeling.qwen2 import Qwen2Config
 from codekiln.pipeline.version import source_commit
 from codekiln.recipe import Recipe, dump
 from codekiln.shards import Dataset
-from codekiln.shards.store import read_json
+from codekiln.shards.disk import read_json
 from codekiln.training.budget import flops_per_token
 from codekiln.training.engine import read_metrics, read_rate
 

@@ -11,7 +11,7 @@ from codekiln import formats
 from codekiln.machine import release_memory
 from codekiln.modeling.checkpoint import load_model, merge_adapter, replace_weights
 from codekiln.modeling.tokenizer import load_tokenizer
-from codekiln.shards.store import write_json
+from codekiln.shards.disk import write_json
 
 if TYPE_CHECKING:
     from torch import Tensor

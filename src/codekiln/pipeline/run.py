@@ -15,8 +15,8 @@ from codekiln.pipeline.runner import Stage, bring, check_folder, finished, locke
 from codekiln.progress import say
 from codekiln.recipe import Recipe
 from codekiln.shards import Executor
+from codekiln.shards.disk import read_json, write_json
 from codekiln.shards.folders import partial_folder
-from codekiln.shards.store import read_json, write_json
 
 #: What the export stage may hold and the run's folder shows.
 RESULTS = ("model", "adapter", "model-f16.gguf", "model-q8_0.gguf")

@@ -22,6 +22,7 @@ from codekiln.errors import UserError
 from codekiln.machine import release_memory
 from codekiln.progress import format_duration, say
 from codekiln.shards import far, places
+from codekiln.shards.disk import disk_errors, hash_file, hash_json, read_json, write_bytes, write_json
 from codekiln.shards.folders import (
     CLAIM,
     RECORD,
@@ -32,15 +33,7 @@ from codekiln.shards.folders import (
     replace_folder,
     require_ours,
 )
-from codekiln.shards.store import (
-    OUTPUT_MARK,
-    disk_errors,
-    hash_file,
-    hash_json,
-    read_json,
-    write_bytes,
-    write_json,
-)
+from codekiln.shards.store import OUTPUT_MARK
 
 #: Files that tell of one execution (timings, host) or help the next one, and so are no part of an output's hash.
 UNHASHED = frozenset({RECORD, "run.json", "pieces.json", CLAIM, places.RECORD})

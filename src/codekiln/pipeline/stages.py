@@ -16,8 +16,8 @@ from codekiln.pipeline.runner import Stage, output_hash
 from codekiln.progress import say
 from codekiln.recipe import Recipe
 from codekiln.shards import Dataset, Executor
+from codekiln.shards.disk import hash_file, hash_json, read_json, write_json
 from codekiln.shards.folders import finished_folder
-from codekiln.shards.store import hash_file, hash_json, read_json, write_json
 
 #: Minutes of training when a recipe gives no budget.
 DEFAULT_MINUTES = 4.0

@@ -16,7 +16,7 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
     Raises:
         RunError: the report does not fit its schema, or the disk refuses the files.
     """
-    from codekiln.shards.store import write_bytes
+    from codekiln.shards.disk import write_bytes
 
     checked = load(report)
     data = json.dumps(

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 from codekiln.errors import WorkerDied
 from codekiln.progress import say
 from codekiln.shards import places
+from codekiln.shards.disk import read_json, write_json
 from codekiln.shards.executors import Executor
 from codekiln.shards.guard import last_entered
 from codekiln.shards.places import Place
-from codekiln.shards.store import Dataset, ShardInfo, read_json, write_json
+from codekiln.shards.store import Dataset, ShardInfo
 
 #: Of each task, the items on which a worker died twice.
 LEFT_OUT = "left-out.json"

@@ -19,7 +19,8 @@ from codekiln.downloads.addresses import shown
 from codekiln.errors import CodekilnError, UserError
 from codekiln.progress import say
 from codekiln.shards import places
-from codekiln.shards.store import MANIFEST, OUTPUT_MARK, Dataset, read_json, write_json
+from codekiln.shards.disk import read_json, write_json
+from codekiln.shards.store import MANIFEST, OUTPUT_MARK, Dataset
 
 #: In the folder of a run: the addresses that it has taken, each with the word that stands there too.
 OWNED = "store.json"

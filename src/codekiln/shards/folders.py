@@ -11,7 +11,8 @@ from typing import Any
 
 from codekiln.errors import UserError
 from codekiln.shards import far
-from codekiln.shards.store import MANIFEST, disk_errors
+from codekiln.shards.disk import disk_errors
+from codekiln.shards.store import MANIFEST
 
 CLAIM = "claim.json"
 RECORD = "stage.json"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from codekiln.errors import CodekilnError, one_line
 from codekiln.shards import places
+from codekiln.shards.disk import disk_errors
 from codekiln.shards.places import Place
-from codekiln.shards.store import disk_errors
 
 #: Longer names are cut: a path of the file systems at hand has at most 4,096 bytes.
 _LENGTH = 8192

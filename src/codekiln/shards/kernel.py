@@ -35,6 +35,7 @@ from codekiln.shards.attempts import (
     record_of,
     standing,
 )
+from codekiln.shards.disk import disk_errors, hash_json, json_bytes, read_json, write_json
 from codekiln.shards.executors import Executor, LocalExecutor
 from codekiln.shards.folders import (
     CLAIM,
@@ -45,18 +46,7 @@ from codekiln.shards.folders import (
     require_ours,
 )
 from codekiln.shards.places import Place
-from codekiln.shards.store import (
-    MANIFEST,
-    Dataset,
-    disk_errors,
-    hash_json,
-    json_bytes,
-    new_manifest,
-    read_json,
-    read_shard,
-    write_json,
-    write_shard,
-)
+from codekiln.shards.store import MANIFEST, Dataset, new_manifest, read_shard, write_shard
 
 #: What a stage function may return: a table, or a table with counters, or with counters and a note (see `build`).
 Made: TypeAlias = "pa.Table | tuple[pa.Table, dict[str, int]] | tuple[pa.Table, dict[str, int], Any]"

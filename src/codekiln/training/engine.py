@@ -27,7 +27,7 @@ from codekiln.formats import Kind
 from codekiln.machine import keep_freed_memory
 from codekiln.modeling.lora import save_adapter
 from codekiln.progress import Progress, say
-from codekiln.shards.store import disk_errors, read_json, write_bytes, write_json
+from codekiln.shards.disk import disk_errors, read_json, write_bytes, write_json
 from codekiln.training.config import TrainingConfig
 from codekiln.training.loss import linear_cross_entropy
 from codekiln.training.rows import Row, Rows, plan_steps, targets_of

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from codekiln.errors import RunError, one_line
-from codekiln.shards.store import disk_errors, read_json
+from codekiln.shards.disk import disk_errors, read_json
 from codekiln.training.trainable import Trainable
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from codekiln.corpus.decontamination.words import Hashes
 from codekiln.errors import RunError, one_line
-from codekiln.shards.store import disk_errors
+from codekiln.shards.disk import disk_errors
 
 #: Raise whenever the same texts give another index.
 VERSION = 1

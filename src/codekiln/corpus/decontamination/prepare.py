@@ -11,7 +11,7 @@ from codekiln.corpus.decontamination.testfiles import files_against, read_texts
 from codekiln.corpus.decontamination.testsets import known_file
 from codekiln.errors import UserError, one_line
 from codekiln.progress import say
-from codekiln.shards.store import hash_file, hash_json
+from codekiln.shards.disk import hash_file, hash_json
 
 
 def prepare_index(against: Sequence[str], rules: GramRules, folder: Path) -> Path:

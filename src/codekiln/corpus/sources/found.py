@@ -13,7 +13,7 @@ from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import reading
 from codekiln.corpus.sources.listing import list_sources, opt_outs
 from codekiln.corpus.sources.records import Listing
-from codekiln.shards.store import hash_json
+from codekiln.shards.disk import hash_json
 
 
 @dataclass(frozen=True)

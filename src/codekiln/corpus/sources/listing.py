@@ -39,7 +39,7 @@ from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
 from codekiln.corpus.sources.triage import triage
 from codekiln.downloads.addresses import shown
 from codekiln.errors import BadSource, UserError
-from codekiln.shards.store import hash_file
+from codekiln.shards.disk import hash_file
 
 
 def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: bool = True) -> list[Listing]:

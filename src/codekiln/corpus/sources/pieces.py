@@ -20,16 +20,9 @@ import pyarrow as pa
 from codekiln.corpus.sources import commits, conversations, reading, table_reading
 from codekiln.errors import CodekilnError
 from codekiln.shards import Dataset
+from codekiln.shards.disk import canonical_json, disk_errors, read_json, write_bytes
 from codekiln.shards.places import Place
-from codekiln.shards.store import (
-    canonical_json,
-    disk_errors,
-    read_json,
-    read_shard,
-    read_sound,
-    write_bytes,
-    write_shard,
-)
+from codekiln.shards.store import read_shard, read_sound, write_shard
 from codekiln.shards.tables import SKIPPED
 
 RECORD = "pieces.json"

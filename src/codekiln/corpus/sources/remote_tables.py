@@ -16,7 +16,7 @@ from codekiln.downloads.addresses import login_of, shown, split, without_login
 from codekiln.downloads.files import download
 from codekiln.errors import RunError, UserError
 from codekiln.progress import Progress
-from codekiln.shards.store import hash_json
+from codekiln.shards.disk import hash_json
 
 #: What a driver calls the version of a file, the surest first; `size` is always part of the mark.
 _MARKS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from codekiln.errors import RunError, UserError, one_line
-from codekiln.shards.store import canonical_json, write_bytes
+from codekiln.shards.disk import canonical_json, write_bytes
 
 #: The record's name, beside the folder of the sources stage.
 RECORD = "sources.resolved.json"

@@ -15,8 +15,8 @@ from codekiln.corpus.sources.listing import nothing_found, opt_outs
 from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.corpus.sources.registries.records import Package
 from codekiln.shards import Dataset, Executor, Stage, build, regroup
+from codekiln.shards.disk import hash_json
 from codekiln.shards.folders import remove_folder
-from codekiln.shards.store import hash_json
 from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
 __all__ = ["Found", "build_sources", "find"]

@@ -27,7 +27,7 @@ from codekiln.downloads.files import download, file_hash
 from codekiln.downloads.web import Access
 from codekiln.errors import RunError, UserError
 from codekiln.progress import Progress, say
-from codekiln.shards.store import hash_json, write_json
+from codekiln.shards.disk import hash_json, write_json
 
 #: An archive above this is refused.
 MAX_ARCHIVE = 4 * 1024**3
