@@ -19,6 +19,7 @@ from pathlib import Path
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import (
+    added,
     archives,
     events,
     git,
@@ -205,13 +206,12 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     entries = {path: entry for path, entry in entries.items() if not is_own(path)}
 
     asked = outputs.below(prefixes)
-
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
     listing.skipped += [Skip(".git", f"its commit: {unreadable}")] if unreadable else []
     wanted = [path for path in entries if asked(path)]
     # Where a shallow clone ends, git takes every file for a new one: no time is known there.
     known = [path for path in wanted if path in committed] if commit and not listing.shallow else []
-    times = git.added_times(repository, commit, known) if commit and known else {}
+    times = added.times_of(listing, repository, commit, known) if commit and known else {}
     for path in wanted:
         entry = entries[path]
         if entry.mode == git.SUBMODULE:

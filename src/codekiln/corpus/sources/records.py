@@ -63,7 +63,8 @@ class Listing:
     newest first. `about` is what Kaggle's metadata say about notebooks, by folder.
 
     `prefixes` are the folders of a repository that were asked for: what lies above them is not judged. `shallow`:
-    the history of the repository was cut off, so that nobody knows when a file was added.
+    the history of the repository was cut off, so that nobody knows when a file was added; `timeless`: of so many
+    committed files a damaged history does not tell it.
     """
 
     source: Source
@@ -72,6 +73,7 @@ class Listing:
     folders: dict[str, licenses.License] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ("",)
     shallow: bool = False
+    timeless: int = 0
     table: tabular.Layout | None = None
     events: events.Layout | None = None
     commits: tuple[str, ...] = ()
