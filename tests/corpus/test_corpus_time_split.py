@@ -52,7 +52,7 @@ def test_all_that_trains_is_older_than_all_that_is_held_out(added, draw):
     count = heldout_count(len(items), TIME)
     fewer = sum(when > min(added) for when in added)
     if min(added) == sorted(added)[-count] and (fewer == 0 or fewer < (20 if len(added) >= 100 else 3)):
-        with pytest.raises(UserError, match="--set corpus.split=file"):
+        with pytest.raises(UserError, match=r"--set corpus\.split=file"):
             choose(items, TIME, 0)
         return
     chosen = choose(items, TIME, 0)
@@ -65,7 +65,9 @@ def test_all_that_trains_is_older_than_all_that_is_held_out(added, draw):
 
 def test_one_commit_and_shallow_clones_have_no_times_to_split_at(tmp_path):
     repo = repository(tmp_path / "demo", {f"m{n}.py": program(n) for n in range(8)})
-    with pytest.raises(UserError, match=r"two times and more.*git fetch --unshallow.*--set corpus.split=file"):
+    with pytest.raises(
+        UserError, match=r"two times and more.*git fetch --unshallow.*--set corpus.split=file"
+    ):
         corpus(tmp_path / "1", sources(tmp_path / "1", repo), split="time")
     commit(repo, {f"n{n}.py": program(50 + n) for n in range(4)}, when=1_700_000_500)
     assert set(rows(corpus(tmp_path / "2", sources(tmp_path / "2", repo), split="time") / "heldout")) == {
@@ -75,7 +77,9 @@ def test_one_commit_and_shallow_clones_have_no_times_to_split_at(tmp_path):
     git(tmp_path, "clone", "-q", "--depth", "2", repo.as_uri(), "clone")
     out = sources(tmp_path / "3", tmp_path / "clone")
     assert {row["added_at"] for row in rows(out / "files").values()} == {None}
-    with pytest.raises(UserError, match=r"demo is a shallow clone.*git fetch --unshallow.*--set corpus.split=file"):
+    with pytest.raises(
+        UserError, match=r"demo is a shallow clone.*git fetch --unshallow.*--set corpus.split=file"
+    ):
         corpus(tmp_path / "3", out, split="time")
     git(tmp_path / "clone", "fetch", "-q", "--unshallow")
     whole = sources(tmp_path / "3", tmp_path / "clone")

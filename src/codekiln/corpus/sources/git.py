@@ -119,6 +119,8 @@ def index_entries(repository: Repository) -> dict[str, Entry]:
 def untracked(repository: Repository) -> list[str]:
     """Untracked paths that no ignore rule excludes; one that ends in `/` is a repository inside this one.
 
+    What lies in the git directory is none of them, wherever in the work tree a `.git` file says that it is.
+
     A folder that git could not open is in it by its bare name. Where git could not read a `.gitignore`, nobody
     knows what is ignored: of that folder's paths only the `.gitignore` is in it. Neither can be read, so that
     whoever tries gets the reason to record.
@@ -136,7 +138,8 @@ def untracked(repository: Repository) -> list[str]:
             folder = place.removesuffix(".gitignore")
             paths = [path for path in paths if not path.startswith(folder)]
             paths.append(place)
-    return list(dict.fromkeys(paths))
+    own = os.path.relpath(repository.git_dir, os.path.realpath(repository.folder)) + "/"
+    return [path for path in dict.fromkeys(paths) if not path.startswith(own)]
 
 
 def tree_entries(repository: Repository, commit: str) -> dict[str, Entry]:

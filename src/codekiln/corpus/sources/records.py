@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codekiln.corpus import licenses
-from codekiln.corpus.sources import events, git, kaggle, tabular
+from codekiln.corpus.sources import events, git, kaggle, names, tabular
 from codekiln.corpus.sources.registries.records import Package
 
 
@@ -82,3 +82,17 @@ class Listing:
     @property
     def holds_something(self) -> bool:
         return bool(self.candidates or self.table or self.events or self.commits)
+
+
+def unique_names(listings: list[Listing]) -> list[Listing]:
+    """Sources that share a name become name, name-2, … in the order of the configuration."""
+    taken: set[str] = set()
+    for listing in listings:
+        base = names.printable(listing.source.repo)
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name)
+        listing.source = replace(listing.source, repo=name)
+    return sorted(listings, key=lambda listing: listing.source.repo)

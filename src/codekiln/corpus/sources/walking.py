@@ -46,7 +46,7 @@ def walk(
 ) -> tuple[Walk, list[Path]]:
     """List a folder (or one file) outside git; also the git repositories found inside it.
 
-    Symlinks are never followed; unreadable folders are recorded, and so are folders with a `.gitignore` that
+    Symlinks are never followed; unreadable folders and git directories are recorded, and so are folders with a `.gitignore` that
     cannot be read, which are passed over; `.gitignore` files hold for their folder and
     below, deeper ones first, as in git. `leave_out(folder, name)` drops entries without a record; `vendored`
     lists the files of vendored and built folders too.
@@ -68,6 +68,9 @@ def walk(
             entries = sorted(os.scandir(path / folder), key=lambda entry: entry.name)
         except OSError as error:
             found.skipped.append((folder + "/", f"unreadable ({error.strerror})"))
+            continue
+        if folder and {"HEAD", "objects", "refs"} <= {entry.name for entry in entries}:
+            found.skipped.append((folder + "/", "git directory; give it as a source of its own"))
             continue
         if ignore_files and any(entry.name == ".gitignore" for entry in entries):
             own = _ignore_rules(path, f"{folder}/.gitignore".lstrip("/"))
