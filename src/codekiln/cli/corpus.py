@@ -71,7 +71,8 @@ def build(
     from codekiln.shards import choose
 
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
-    loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
+    loaded = load_recipe(recipe, [*overrides, *chosen], ("sources", "corpus", "seed"))
+    folder = output_folder(output)
     runner = choose(executor, workers)
     with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
         bring(folder / "sources", sources_stage(loaded, runner, folder))
