@@ -43,7 +43,7 @@ def heldout_count(files: int, config: CorpusConfig, dropped: Mapping[str, int] |
     why = f" (dropped: {', '.join(f'{number} {reason}' for reason, number in counts)})" if counts else ""
     if (dropped or {}).get("license"):
         why += "; --set corpus.licenses=any keeps what is under no permissive licence"
-    hint = "`codekiln corpus explain` tells of each file"
+    hint = "`codekiln corpus explain --unfinished` tells of each file"
     if files == 0:
         raise UserError(
             f"no files left after filtering and deduplication{why}; {hint}, corpus.rules loosens a threshold"
