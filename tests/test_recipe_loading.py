@@ -309,3 +309,29 @@ def test_options_come_after_set_and_take_text_as_it_is() -> None:
     assert recipe.sources.paths == tuple(paths)
     assert load_recipe("quickstart", ["seed=3", Given("--seed", "seed", 4)]).seed == 4
     assert load_recipe("quickstart", [Given("--tokens", "training.tokens", 9)]).training.minutes is None
+
+
+def test_an_override_that_the_command_does_not_read_is_refused() -> None:
+    reads = ("sources", "corpus", "seed")
+    assert load_recipe("quickstart", ["seed=3", "corpus.split=time"], reads).seed == 3
+    for text in ("training.minutes=2", "training.x=y", "name=a"):
+        with pytest.raises(UserError) as caught:
+            load_recipe("quickstart", ["seed=3", text], reads)
+        assert str(caught.value).startswith(
+            f"--set {text}: this command reads sources, corpus and seed of a recipe, not {text.split('.')[0].split('=')[0]};"
+        )
+    with pytest.raises(UserError, match="unknown key; did you mean training"):
+        load_recipe("quickstart", ["trainin.x=1"], reads)
+
+
+def test_each_stage_command_says_what_it_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from codekiln.cli.main import run
+
+    for words, other in [
+        (["corpus", "build"], "training.x=1"), (["dataset", "build", "c", "--tokens", "9"], "proof.samples=1"),
+        (["train", "d"], "export.gguf=[]"), (["eval", "m", "--corpus", "c"], "corpus.split=time"),
+        (["export", "t"], "seed=1"),
+    ]:  # fmt: skip
+        assert run([*words, "-o", str(tmp_path / "o"), "--set", other]) == 2
+        assert f"--set {other}: this command reads " in capsys.readouterr().err
+        assert not (tmp_path / "o").exists()

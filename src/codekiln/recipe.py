@@ -19,11 +19,12 @@ from codekiln.corpus.config import CorpusConfig, SourceConfig
 from codekiln.dataset.config import DatasetConfig
 from codekiln.errors import UserError, one_line
 from codekiln.evaluation.config import ProofConfig
-from codekiln.recipe_messages import explain, locate
+from codekiln.recipe_messages import check_read, explain, locate
 from codekiln.training.config import TrainingConfig
 from codekiln.yamlfile import Document, Keys, Place, dump_document, parse_document, read_document
 
 MAX_EXTENDS = 8
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 # These say what one file is, so a recipe does not take them over from the one that it extends.
 _NOT_INHERITED = ("name", "description")
@@ -83,8 +84,12 @@ class Given(NamedTuple):
     value: Any
 
 
-def load_recipe(name_or_path: str, overrides: Sequence[str | Given] = ()) -> Recipe:
+def load_recipe(
+    name_or_path: str, overrides: Sequence[str | Given] = (), reads: Sequence[str] = ()
+) -> Recipe:
     """The recipe of a built-in name or a YAML file, with overrides (`stage.key=value`) applied in order.
+
+    `reads` are the top-level keys that the caller uses (none: all of them); an override of another one is a mistake.
 
     A bare word that names a built-in recipe means that one; `./quickstart` means a file. A file without a
     `name` is called by its file name, with `-` for what a name cannot hold. Raises UserError, one line naming file, line and key.
@@ -97,6 +102,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str | Given] = ()) -> Rec
         changes = Document({})
         for override in overrides:
             change = _document(override) if isinstance(override, Given) else _parse_override(override)
+            check_read(next(iter(change.value)), change.places, Recipe.model_fields, reads)
             changes = _merge(changes, change, alternatives=())
         return _validate(_merge(document, changes))
     except UserError as error:
@@ -283,15 +289,7 @@ def _check_text(value: Any, keys: Keys, document: Document) -> None:
     elif isinstance(value, str):
         if "\0" in value:
             raise UserError(locate(keys, "holds a null character (\\0); remove it", document.places))
-        if not _is_text(value):
+        if _LONE_SURROGATE.search(value):
             shown = os.fsencode(value).decode("utf-8", "backslashreplace")
             problem = f"{shown} is not UTF-8; rename it, or give another path"
             raise UserError(locate(keys, problem, document.places))
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import annotated_types
 from pydantic import BaseModel, ValidationError
 
-from codekiln.errors import one_line
+from codekiln.errors import UserError, one_line
 from codekiln.yamlfile import Keys, Place
 
 # Pydantic's error types that mean "this value is not what the key takes"; `describe` says what it takes.
@@ -66,6 +66,16 @@ def unknown_key(key: str, known: Iterable[str], owner: str) -> str:
     if close:
         return f"unknown key; did you mean {close[0]}?"
     return f"unknown key; {owner} has: {', '.join(names)}"
+
+
+def check_read(key: str, places: Mapping[Keys, Place], known: Iterable[str], reads: Sequence[str]) -> None:
+    """Refuse (UserError) an override of a key of a recipe that the command does not read; `reads` empty: it reads all."""
+    if reads and key in known and key not in reads:
+        sections = ", ".join(reads[:-1]) + f" and {reads[-1]}"
+        raise UserError(
+            f"{places[()]}: this command reads {sections} of a recipe, not {key}; leave it out, or give it to the "
+            "command that reads it"
+        )
 
 
 def show(value: Any) -> str:

@@ -15,6 +15,7 @@ from corpus_kit import git, reasons, repository, rows, sources, write
 from codekiln.corpus.sources import git as repositories
 from codekiln.corpus.sources import names, reading, walking
 from codekiln.corpus.sources.records import Candidate, Source
+from codekiln.errors import UserError
 
 HELLO = "print('hello')\n"
 SECRET = "key = 'secret'\n"
@@ -302,3 +303,46 @@ def test_a_linked_ignore_file_does_not_open_what_it_ignores(tmp_path):
     out = sources(tmp_path / "out2", repo)
     assert set(rows(out / "files")) == {"a.py"}
     assert reasons(out / "skipped") == {"half/": "its .gitignore: symlink"}
+
+
+def test_a_refused_git_directory_of_a_source_is_told_with_the_way_out(tmp_path, capsys):
+    victim = repository(tmp_path / "victim", {"secret.py": SECRET})
+    git(tmp_path, "clone", "-q", f"--separate-git-dir={tmp_path}/a store", str(victim), "demo")
+    git(victim, "worktree", "add", "-q", str(tmp_path / "tree"), "-b", "side")
+    (tmp_path / "tree").rename(tmp_path / "moved")
+    write(
+        tmp_path / "around", {"a.py": HELLO, "inner/b.py": HELLO, "inner/.git": "gitdir: ../../victim/.git\n"}
+    )
+    with pytest.raises(UserError, match=r"demo is not in a git repository.*\(.*does not point back"):
+        sources(tmp_path / "0", tmp_path / "demo", revision="HEAD")
+    for number, (name, end) in enumerate([
+        ("demo", f"git config --file '{tmp_path}/a store/config' core.worktree {tmp_path}/demo"),
+        ("moved", f"git -C {tmp_path}/moved worktree repair"),
+    ]):  # fmt: skip
+        out = sources(tmp_path / f"{number}", tmp_path / name)
+        assert rows(out / "files")["secret.py"]["revision"] is None
+        said, command = capsys.readouterr().err.split("\n")[0].split(", run: ")
+        assert said == (
+            f"source {tmp_path}/{name}: its git directory lies elsewhere and does not point back; read as a plain "
+            "folder; if it is this folder's"
+        )
+        assert command == end
+        subprocess.run(command, shell=True, check=True, capture_output=True)
+        out = sources(tmp_path / f"again-{number}", tmp_path / name)
+        assert rows(out / "files")["secret.py"]["revision"] == git(victim, "rev-parse", "HEAD")
+        assert "source " not in capsys.readouterr().err
+    sources(tmp_path / "2", tmp_path / "around")  # what lies inside is recorded, and no more
+    assert "source " not in capsys.readouterr().err
+
+
+def test_a_git_directory_in_a_work_tree_is_no_source_code(tmp_path):
+    made = repository(tmp_path / "made", {"a.py": HELLO})
+    (tmp_path / "demo").mkdir()
+    git(tmp_path / "demo", "clone", "-q", "--bare", str(made), ".bare")
+    write(tmp_path / "demo", {".git": "gitdir: ./.bare\n", "notes.py": HELLO})
+    git(tmp_path / "demo", "worktree", "add", "-q", "main")
+    assert set(rows(sources(tmp_path / "1", tmp_path / "demo") / "files")) == {"notes.py"}
+    (tmp_path / "demo/.git").unlink()
+    out = sources(tmp_path / "2", tmp_path / "demo")
+    assert set(rows(out / "files")) == {"a.py", "notes.py"}
+    assert reasons(out / "skipped")[".bare/"] == "git directory; give it as a source of its own"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from corpus_kit import commit, git, program, repository, rows, sources
 
+from codekiln.corpus.sources import added
 from codekiln.corpus.sources import git as repositories
 from codekiln.errors import UserError
 
@@ -14,7 +16,7 @@ from codekiln.errors import UserError
 def times(folder: Path):
     found = repositories.find(folder)
     commit_id = repositories.resolve(found, "HEAD")
-    return repositories.added_times(found, commit_id, repositories.tree_entries(found, commit_id))
+    return added.added_times(found, commit_id, repositories.tree_entries(found, commit_id))[0]
 
 
 def test_the_first_commit_counts_whatever_the_configuration_says(tmp_path):
@@ -107,3 +109,86 @@ def test_shallow_clones_are_known(tmp_path):
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{repo}", "shallow")
     assert repositories.is_shallow(repositories.find(tmp_path / "shallow"))
     assert not repositories.is_shallow(repositories.find(repo))
+
+
+def _spoil(repo, name, way):
+    """An object's file overwritten with zlib garbage, removed, or damaged inside a pack."""
+    identity = git(repo, "rev-parse", name)
+    loose = repo / ".git/objects" / identity[:2] / identity[2:]
+    if way == "packed":
+        git(repo, "-c", "pack.window=0", "gc", "-q")
+        (index,) = (repo / ".git/objects/pack").glob("*.idx")
+        rows = git(repo, "verify-pack", "-v", str(index)).splitlines()
+        (place,) = (int(row.split()[4]) for row in rows if row.startswith(identity))
+        loose = index.with_suffix(".pack")
+        content = bytearray(loose.read_bytes())
+        content[place : place + 12] = b"\x25x\x9cgarbage!!"
+    else:
+        content = b"x\x9cgarbage!!"
+    loose.chmod(0o644)
+    loose.unlink() if way == "missing" else loose.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def storied(tmp_path_factory):
+    """Additions, moves with and without a change, a branch and a merge; a file a commit."""
+    repo = repository(tmp_path_factory.mktemp("storied") / "demo", {"1.py": program(1)}, when=1000)
+    for number in (2, 3, 4, 5):
+        commit(repo, {f"{number}.py": program(number)}, when=1000 * number)
+    git(repo, "mv", "3.py", "moved.py")
+    git(repo, "mv", "1.py", "edited.py")
+    (repo / "edited.py").write_text(program(1) + "x = 1\n")
+    git(repo, "commit", "-q", "-a", "-m", "move", when=6000)
+    git(repo, "checkout", "-q", "-b", "side")
+    commit(repo, {"side.py": program(7)}, when=7000)
+    git(repo, "checkout", "-q", "main")
+    commit(repo, {"8.py": program(8)}, when=8000)
+    git(repo, "merge", "-q", "-m", "merge", "side", when=9000)
+    return repo
+
+
+_STORY = {
+    "edited.py": 1000,
+    "2.py": 2000,
+    "moved.py": 3000,
+    "4.py": 4000,
+    "5.py": 5000,
+    "side.py": 7000,
+    "8.py": 8000,
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "lost"),
+    [
+        # of a commit neither what it added can be told from its parent, nor what its child added from it
+        ("garbage", "HEAD^1~4^{tree}", {"moved.py", "4.py"}), ("missing", "HEAD^1~4^{tree}", {"moved.py", "4.py"}),
+        ("packed", "HEAD^1~4^{tree}", {"moved.py", "4.py"}), ("garbage", "HEAD^1^{tree}", {"8.py"}),
+        # nothing older than a damaged commit is known; a file from there that was moved is not taken for a new one
+        ("garbage", "HEAD^1~4", {"edited.py", "2.py", "moved.py", "4.py"}), ("garbage", "HEAD^1~3", {*_STORY} - {"8.py", "side.py"}),
+        ("missing", "HEAD^1~4:3.py", set()),
+    ],
+)  # fmt: skip
+def test_a_damaged_history_costs_the_times_that_cannot_be_known(tmp_path, storied, way, name, lost, capsys):
+    repo = tmp_path / "demo"
+    shutil.copytree(storied, repo)
+    assert times(repo) == _STORY
+    _spoil(repo, name, way)
+    found = {path: row["added_at"] for path, row in rows(sources(tmp_path, repo) / "files").items()}
+    assert found == {path: None if path in lost else time for path, time in _STORY.items()}
+    said = f"demo: its git history is damaged (corrupt or missing objects, see `git fsck`): it is not known when {len(lost)} of its 7"
+    assert (said in capsys.readouterr().err) == bool(lost)
+
+
+def test_commit_by_commit_gives_the_same_times(storied):
+    found = repositories.find(storied)
+    assert added._readable_times(found, "HEAD", added._ALIKE).items() >= _STORY.items()
+
+
+def test_a_history_without_end_of_damage_is_given_up(monkeypatch, storied, tmp_path):
+    repo = tmp_path / "demo"
+    shutil.copytree(storied, repo)
+    for name in ("HEAD^1~6^{tree}", "HEAD^1~3^{tree}"):
+        _spoil(repo, name, "garbage")
+    monkeypatch.setattr(added, "_MOST_UNREADABLE", 0)
+    assert times(repo) == {}

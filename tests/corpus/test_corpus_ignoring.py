@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import subprocess
 import time
@@ -12,7 +13,7 @@ from corpus_kit import git, write
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from codekiln.corpus.sources import ignoring, walking
+from codekiln.corpus.sources import folders, ignoring, walking
 
 
 def ignored(lines, path):
@@ -49,6 +50,11 @@ _PATH = st.lists(
 ).map("/".join)  # fmt: skip
 
 
+def _differs(line):
+    """Stars next to a letter in a path pattern: releases of git disagree with each other and with its manual."""
+    return "/" in line and re.search(r"[^/*]\*\*|\*\*[^/*]", line.removeprefix("!")) is not None
+
+
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ignore")
@@ -62,8 +68,7 @@ def empty(tmp_path_factory):
     lines=st.lists(_LINE, min_size=1, max_size=3), paths=st.lists(_PATH, min_size=1, max_size=12, unique=True)
 )
 def test_the_verdict_is_that_of_git(empty, lines, paths):
-    # Stars next to a letter in a path pattern: releases of git disagree with each other and with its manual.
-    assume(not any("/" in line and re.search(r"[^/*!]\*\*|\*\*[^/*]", line) for line in lines))
+    assume(not any(map(_differs, lines)))
     (empty / ".gitignore").write_text("\n".join(lines))
     rules = ignoring.parse((empty / ".gitignore").read_bytes())
     done = subprocess.run(
@@ -108,3 +113,61 @@ def test_an_ignore_file_that_is_too_large_closes_its_folder(tmp_path, data):
     found, _ = walking.walk(tmp_path)
     assert [path for path, _ in found.files] == ["b.py"]
     assert found.skipped == [("d/", "its .gitignore: too many rules")]
+
+
+_NAMES = ["a", "b", "ab", "a.py", "b.py", "#x", "!y", "[z]", "c d", "e ", "*s", "-", "A", "é", "\\q"]
+_PARTS = ["*", "**", "/", "a", "b", "ab", "*.py", "?", "[ab]", "[!a]", "[^b]", "[a-c]", "[[:alpha:]]", "\\a", "\\#x", "#x",
+          "\\!y", "!y", "\\[z\\]", "[z]", "c\\ d", "e\\ ", "e ", "\\*s", "-", "**/", "/**", "/**/", "é", "\\\\q", "[A-Z]",
+          "[]-]", "[!]", " ", "\t", "\r"]  # fmt: skip
+
+
+def _plant(draw, folder, depth=0):
+    """A random tree of files in which most folders near the top have a .gitignore of their own."""
+    for name in draw.sample(_NAMES, draw.randint(2, 5)):
+        if depth < 3 and draw.random() < 0.5:
+            (folder / name).mkdir()
+            _plant(draw, folder / name, depth + 1)
+        else:
+            (folder / name).write_text("x")
+    if draw.random() < (0.9, 0.4, 0.4, 0.4)[depth]:
+        lines = []
+        for _ in range(draw.randint(1, 5)):
+            line = "".join(draw.choice(_PARTS) for _ in range(draw.randint(1, 4)))
+            line = draw.choice(["", "", "/"]) + line + draw.choice(["", "", "/"])
+            if not _differs(line):
+                lines.append(draw.choice(["", "!"]) + line)
+        (folder / ".gitignore").write_bytes("\n".join(lines).encode())
+
+
+def test_nested_ignore_files_mean_what_they_mean_to_git(tmp_path):
+    git(tmp_path, "init", "-q", "--bare", "store")
+    taken = 0
+    for seed in range(25):
+        top = tmp_path / f"{seed}"
+        top.mkdir()
+        _plant(random.Random(seed), top)
+        done = subprocess.run(
+            ["git", f"--git-dir={tmp_path}/store", f"--work-tree={top}", "-c", "core.bare=false",
+             "-c", f"core.excludesFile={os.devnull}", "ls-files", "-z", "--others", "--exclude-standard"],
+            cwd=top, capture_output=True, check=True,
+        )  # fmt: skip
+        found, _ = walking.walk(top)
+        assert sorted(path for path, _ in found.files) == sorted(done.stdout.decode().split("\0")[:-1])
+        taken += sum(len(names) for _, _, names in os.walk(top)) - len(found.files)
+    assert taken > 40
+
+
+def test_an_inner_rule_takes_back_an_outer_one_below_a_broken_repository(tmp_path):
+    write(tmp_path, {
+        ".gitignore": "*.log\n/in/deep/no\n", "in/.git/HEAD": "nonsense", "in/.git/objects/x": "", "in/.git/refs/x": "",
+        "in/.gitignore": "!keep.log\n", "in/keep.log": "1", "in/a.log": "1", "in/deep/no": "1", "in/deep/yes": "1",
+        "in/deep/.git/HEAD": "nonsense",
+    })  # fmt: skip
+    found, repositories = folders.walk_folder(tmp_path)
+    assert not repositories
+    assert sorted(path for path, _ in found.files) == [
+        ".gitignore",
+        "in/.gitignore",
+        "in/deep/yes",
+        "in/keep.log",
+    ]

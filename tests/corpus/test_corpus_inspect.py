@@ -49,9 +49,13 @@ def test_the_page_shows_each_reason_and_loads_nothing(built: Path, tmp_path: Pat
         "exact duplicate",
         "mean line length",
         "binary",
-        "kept: python",
+        "dropped: generated (1 of 1 file)",
+        "kept: python (3 of 13 files)",
+        "From what was found to training files",
+        "What was not read and why (1 path)",
     ):
         assert word in page
+    assert "tokens" not in page  # a corpus has none
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "default-src &#x27;none&#x27;" in page

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codekiln.corpus import languages
+from codekiln.corpus.build import build_corpus
 from codekiln.corpus.config import CorpusConfig
-from codekiln.corpus.explain import explain
+from codekiln.corpus.explain import explain, unfinished_beside
 from codekiln.corpus.languages.rules import RULES, SEEN
 from codekiln.corpus.split import Item, choose, heldout_count
 from codekiln.errors import UserError
@@ -52,7 +53,7 @@ def test_all_that_trains_is_older_than_all_that_is_held_out(added, draw):
     count = heldout_count(len(items), TIME)
     fewer = sum(when > min(added) for when in added)
     if min(added) == sorted(added)[-count] and (fewer == 0 or fewer < (20 if len(added) >= 100 else 3)):
-        with pytest.raises(UserError, match="--split file"):
+        with pytest.raises(UserError, match=r"--set corpus\.split=file"):
             choose(items, TIME, 0)
         return
     chosen = choose(items, TIME, 0)
@@ -65,7 +66,9 @@ def test_all_that_trains_is_older_than_all_that_is_held_out(added, draw):
 
 def test_one_commit_and_shallow_clones_have_no_times_to_split_at(tmp_path):
     repo = repository(tmp_path / "demo", {f"m{n}.py": program(n) for n in range(8)})
-    with pytest.raises(UserError, match=r"two times and more.*git fetch --unshallow.*--split file"):
+    with pytest.raises(
+        UserError, match=r"two times and more.*git fetch --unshallow.*--set corpus.split=file"
+    ):
         corpus(tmp_path / "1", sources(tmp_path / "1", repo), split="time")
     commit(repo, {f"n{n}.py": program(50 + n) for n in range(4)}, when=1_700_000_500)
     assert set(rows(corpus(tmp_path / "2", sources(tmp_path / "2", repo), split="time") / "heldout")) == {
@@ -75,7 +78,9 @@ def test_one_commit_and_shallow_clones_have_no_times_to_split_at(tmp_path):
     git(tmp_path, "clone", "-q", "--depth", "2", repo.as_uri(), "clone")
     out = sources(tmp_path / "3", tmp_path / "clone")
     assert {row["added_at"] for row in rows(out / "files").values()} == {None}
-    with pytest.raises(UserError, match=r"demo is a shallow clone.*git fetch --unshallow.*--split file"):
+    with pytest.raises(
+        UserError, match=r"demo is a shallow clone.*git fetch --unshallow.*--set corpus.split=file"
+    ):
         corpus(tmp_path / "3", out, split="time")
     git(tmp_path / "clone", "fetch", "-q", "--unshallow")
     whole = sources(tmp_path / "3", tmp_path / "clone")
@@ -91,8 +96,6 @@ def test_too_few_files_are_counted_by_reason_and_explained(tmp_path):
     def build(work):
         source = rows(out / "files")
         assert source
-        from codekiln.corpus.build import build_corpus
-
         build_corpus(work, out, CorpusConfig(), seed=0, executor=None)
 
     with pytest.raises(UserError, match=message):
@@ -110,6 +113,44 @@ def test_too_few_files_are_counted_by_reason_and_explained(tmp_path):
     told = explain(again, built, "a.py")
     assert told["reason"] == "mean_line_length"
     assert "unfinished" not in told
+
+
+def test_a_finished_corpus_is_told_of_before_a_later_build_that_did_not_end(tmp_path):
+    code = write(tmp_path / "x", {f"m{n}.py": program(n) for n in range(4)})
+    out = sources(tmp_path, code)
+    built = corpus(tmp_path, out)
+    with pytest.raises(UserError, match="no unfinished build"):
+        explain(out, built, "m1.py", unfinished=True)
+    assert not unfinished_beside(out, built)
+    with pytest.raises(UserError, match="no files left"):
+        build_corpus(
+            tmp_path / "corpus.partial",
+            out,
+            CorpusConfig(rules={"max_line_length": 5}),
+            seed=0,
+            executor=None,
+        )
+    assert unfinished_beside(out, built)
+    told = explain(out, built, "m1.py")
+    assert told["status"] in ("train", "heldout")
+    assert "unfinished" not in told
+    told = explain(out, built, "m1.py", unfinished=True)
+    assert (told["status"], told["reason"], told["unfinished"]) == ("dropped", "max_line_length", True)
+    # sources that were read again are no longer those of the finished corpus
+    write(code, {"m5.py": program(5)})
+    shutil.rmtree(out)
+    again = sources(tmp_path, code)
+    assert not unfinished_beside(again, built)
+    shutil.rmtree(tmp_path / "corpus.partial")
+    with pytest.raises(UserError, match="no files left"):
+        build_corpus(
+            tmp_path / "corpus.partial",
+            again,
+            CorpusConfig(rules={"max_line_length": 5}),
+            seed=0,
+            executor=None,
+        )
+    assert explain(again, built, "m5.py")["reason"] == "max_line_length"
 
 
 def test_paths_are_told_apart_from_their_spelling(tmp_path):

@@ -24,7 +24,7 @@ def compare(before: str, after: str, recipe: str, overrides: tuple[str, ...], as
     from codekiln.evaluation.proof import verdict
     from codekiln.recipe import load_recipe
 
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, overrides, ("proof", "seed"))
     figures = compare_proofs(_proof(before), _proof(after), loaded.proof, loaded.seed)
     told = verdict(figures)
     rows = [

@@ -74,7 +74,8 @@ def build(
     from codekiln.shards import choose, stored
 
     chosen = [Given("SOURCE", "sources.paths", list(sources))] if sources else []
-    loaded, folder = load_recipe(recipe, [*overrides, *chosen]), output_folder(output)
+    loaded = load_recipe(recipe, [*overrides, *chosen], ("sources", "corpus", "seed"))
+    folder = output_folder(output)
     runner = choose(executor, workers)
     local = list(filter(is_local, loaded.sources.paths))
     with locked(folder, ["sources", "corpus"], sources=local), stored(folder, shards):
@@ -106,16 +107,25 @@ def build(
 @corpus.command()
 @click.argument("folder", metavar="DIR")
 @click.argument("path", metavar="PATH")
+@click.option(
+    "--unfinished",
+    is_flag=True,
+    help="Tell of a later build that did not finish, not of the finished corpus.",
+)
 @json_option
-def explain(folder: str, path: str, as_json: bool) -> None:
+def explain(folder: str, path: str, unfinished: bool, as_json: bool) -> None:
     """Tell why the file PATH was kept or dropped: signals, rules, copies, split, licence.
 
     DIR is the folder of `corpus build`, or of a run.
     """
     from codekiln.corpus.explain import explain as explain_file
+    from codekiln.corpus.explain import unfinished_beside
+    from codekiln.progress import say
 
     root = stage_root(folder, "corpus")
-    told = explain_file(root / "sources", root / "corpus", path)
+    told = explain_file(root / "sources", root / "corpus", path, unfinished=unfinished)
+    if not unfinished and unfinished_beside(root / "sources", root / "corpus"):
+        say("a later build did not finish: --unfinished tells of that one")
     emit(told, as_json, _indented(told))
 
 

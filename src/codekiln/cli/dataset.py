@@ -61,7 +61,7 @@ def build(
     from codekiln.recipe import load_recipe
     from codekiln.shards import choose
 
-    loaded, folder = load_recipe(recipe, overrides), output_folder(output)
+    loaded, folder = load_recipe(recipe, overrides, ("model", "dataset", "seed")), output_folder(output)
     checkpoint = resolve(model or loaded.model.name)
     with locked(folder, ["dataset"]):
         stage = dataset_stage(loaded, Path(corpus), checkpoint, tokens, choose(executor, workers))

@@ -32,7 +32,7 @@ def eval(
     from codekiln.pipeline.stages import checkpoint_inputs, proof_stage
     from codekiln.recipe import load_recipe
 
-    loaded, folder = load_recipe(recipe, overrides), output_folder(output)
+    loaded, folder = load_recipe(recipe, overrides, ("training", "proof", "seed")), output_folder(output)
     checkpoint = resolve(model)
     with locked(folder, ["eval"]):
         stage = proof_stage(

@@ -38,7 +38,7 @@ def export(
     from codekiln.recipe import load_recipe
     from codekiln.shards.disk import read_json
 
-    loaded, folder = load_recipe(recipe, overrides), output_folder(output)
+    loaded, folder = load_recipe(recipe, overrides, ("name", "model", "export")), output_folder(output)
     checkpoint = resolve(model or loaded.model.name)
     with locked(folder, ["export"]):
         bring(folder / "export", export_stage(loaded, Path(training), checkpoint, threads))

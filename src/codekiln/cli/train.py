@@ -43,7 +43,7 @@ def train(
     from codekiln.training.engine import read_metrics, read_rate
 
     source, folder = Path(dataset), output_folder(output)
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, overrides, ("model", "dataset", "training", "seed"))
     checkpoint = resolve(model or loaded.model.name)
     output_hash(source)  # names the mistake where DATASET is another folder
     record = read_record(source)

@@ -17,13 +17,14 @@ from codekiln.shards.store import MANIFEST
 NOT_MEASURED = "not measured"
 
 
-def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
+def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False) -> dict[str, Any]:
     """Everything that decided a file's fate.
 
-    A build that ended with an error leaves its decisions in the folders' `.partial` siblings; they count before
-    those of an earlier build, and the answer then has `unfinished: True`.
+    A build that ended with an error leaves its decisions in the folders' `.partial` siblings. They count where no
+    corpus of these sources is finished, or where they are asked for; the answer then has `unfinished: True`.
 
     Args:
+        unfinished: tell of the build that did not finish, though a finished corpus is there.
         path: a stored path, `repo:path`, or the end of one that fits a single file; `./` is taken off. A commit is
             `commit/ID`, of which the first digits do, a conversation `issues/NUMBER` or `pull/NUMBER`.
 
@@ -34,9 +35,9 @@ def explain(sources: Path, corpus: Path, path: str) -> dict[str, Any]:
         group, the kept one marked), `repository_twins` (the repositories that are near copies of its own) and `license` (licenses, type, evidence).
 
     Raises:
-        UserError: nothing that was looked at has this path, or several files do.
+        UserError: nothing that was looked at has this path, or several files do; or no unfinished build is there.
     """
-    sources, corpus, unfinished = _latest(sources, corpus)
+    sources, corpus, unfinished = _chosen(sources, corpus, unfinished)
     mark = {"unfinished": True} if unfinished else {}
     decisions = (
         Dataset.open(corpus / "decisions") if _stands(corpus / "decisions") or not unfinished else None
@@ -73,17 +74,35 @@ def _stands(dataset: Path) -> bool:
     return (dataset / MANIFEST).exists()
 
 
-def _latest(sources: Path, corpus: Path) -> tuple[Path, Path, bool]:
-    """The folders of the last build that came to decisions, finished or not, and whether it was not."""
+def unfinished_beside(sources: Path, corpus: Path) -> bool:
+    """Whether a build after that of the finished corpus came to something and did not end."""
+    return _of_one_build(sources, corpus) and _tried(sources, corpus) is not None
+
+
+def _chosen(sources: Path, corpus: Path, unfinished: bool) -> tuple[Path, Path, bool]:
+    """The folders of the build to tell of, and whether it did not finish."""
+    tried = _tried(sources, corpus)
+    if tried and (unfinished or not _of_one_build(sources, corpus)):
+        return *tried, True
+    if unfinished:
+        raise UserError(f"there is no unfinished build beside {corpus}; leave --unfinished out")
+    return sources, corpus, False
+
+
+def _tried(sources: Path, corpus: Path) -> tuple[Path, Path] | None:
+    """The folders of a build that came to decisions or to skipped paths and did not finish."""
     tried = sources.with_name(sources.name + ".partial")
     if _stands(tried / "files") and _stands(tried / "skipped"):
-        return tried, corpus.with_name(corpus.name + ".none"), True
+        return tried, corpus.with_name(corpus.name + ".none")
     tried = corpus.with_name(corpus.name + ".partial")
-    if _stands(tried / "decisions") and _stands(sources / "files"):
-        read = Dataset.open(tried / "decisions").manifest.inputs.get("files")
-        if read == Dataset.open(sources / "files").content_hash:
-            return sources, tried, True
-    return sources, corpus, False
+    return (sources, tried) if _of_one_build(sources, tried) else None
+
+
+def _of_one_build(sources: Path, corpus: Path) -> bool:
+    if not (_stands(corpus / "decisions") and _stands(sources / "files")):
+        return False
+    read = Dataset.open(corpus / "decisions").manifest.inputs.get("files")
+    return read == Dataset.open(sources / "files").content_hash
 
 
 def _normal(path: str) -> str:

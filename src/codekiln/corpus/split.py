@@ -43,7 +43,7 @@ def heldout_count(files: int, config: CorpusConfig, dropped: Mapping[str, int] |
     why = f" (dropped: {', '.join(f'{number} {reason}' for reason, number in counts)})" if counts else ""
     if (dropped or {}).get("license"):
         why += "; --set corpus.licenses=any keeps what is under no permissive licence"
-    hint = "`codekiln corpus explain` tells of each file"
+    hint = "`codekiln corpus explain --unfinished` tells of each file"
     if files == 0:
         raise UserError(
             f"no files left after filtering and deduplication{why}; {hint}, corpus.rules loosens a threshold"
@@ -105,19 +105,19 @@ def _latest(
     if timeless and timeless.repo in shallow:
         raise UserError(
             f"corpus.split: time needs the whole history, and {timeless.repo} is a shallow clone, which does "
-            "not know when its files were added; run `git fetch --unshallow` there, or use --split file"
+            "not know when its files were added; run `git fetch --unshallow` there, or use --set corpus.split=file"
         )
     if timeless:
         raise UserError(
             f"corpus.split: time needs the commit that added each file, and {timeless.name} has none "
-            "(not committed, or not from git); commit it, or use --split file"
+            "(not committed, not from git, or its history is damaged); commit it, or use --set corpus.split=file"
         )
     sizes = Counter(times.tolist())
     if len(sizes) == 1:
         raise UserError(
             f"corpus.split: time needs files of two times and more, and all {len(times)} kept files were added at "
             "one (a single commit?); give a repository with its history (`git fetch --unshallow`), or use "
-            "--split file"
+            "--set corpus.split=file"
         )
     edges, total = [], 0  # how many are held out when the boundary is at the end of each time, latest first
     for time in sorted(sizes, reverse=True):
@@ -132,7 +132,7 @@ def _latest(
             f"corpus.split: time finds no boundary: {more - fewer} of the {len(times)} kept files were added at one "
             f"time (a single commit?), and the {fewer} added later are fewer than the {_minimum(len(times), config)} "
             "to hold out; give a repository with its history (`git fetch --unshallow`), lower "
-            "corpus.heldout_minimum, or use --split file"
+            "corpus.heldout_minimum, or use --set corpus.split=file"
         )
     return set(np.argsort(-times, kind="stable")[:more].tolist())
 

@@ -125,6 +125,8 @@ def how_made(sources: Path, corpus: Path) -> dict[str, str]:
         "Sources": f"{len(repos)}: {', '.join(shown)}",
         "Hash of the sources": read.inputs["sources"][:12],
         "Largest file read": f"{read.config['max_file_bytes']:,} bytes",
+        "Licences": "permissive alone" if config.get("licenses") == "permissive" else "any",
+        "Rules": ", ".join(config.get("rulesets", ["starcoder2"])),
         "Near copies from": f"Jaccard {config['near_jaccard']:g}",
         **(
             {

@@ -7,16 +7,18 @@ from typing import Any
 
 from codekiln.report import flow
 from codekiln.report.frame import frame
-from codekiln.report.markup import Child, Column, Markup, details, el, facts, note, scroller, table
+from codekiln.report.markup import Child, Column, Markup, details, el, facts, join, note, scroller, table
 from codekiln.report.numerals import count, plural, size, words
 from codekiln.report.schema import Drop, FunnelStep, Language
 
+#: Where a table that was cut off stands whole.
+_WHOLE = "in `codekiln corpus inspect --json`"
 #: Characters of a licence's evidence before it is folded.
 EVIDENCE = 160
 _STEPS = (
     ("sources", "found", "candidates", ""),
-    ("sources", "read", "read", "skipped"),
-    ("corpus", "kept", "kept", "dropped"),
+    ("sources", "read", "read", "path skipped"),
+    ("corpus", "kept", "kept", "file dropped"),
     ("split", "held out", "heldout", ""),
     ("split", "for training", "train", ""),
 )
@@ -34,10 +36,14 @@ def corpus_page(summary: dict[str, Any], samples: list[dict[str, Any]], made: di
     read = [Drop(**row) for row in summary["skipped"]]
     dropped = [Drop(**row) for row in summary["drops"]]
     parts: list[tuple[str, str, list[Child]]] = [
-        ("funnel", "What went in and what came out", [flow.funnel(_steps(funnel))]),
+        (
+            "funnel",
+            "What went in and what came out",
+            [flow.funnel(_steps(funnel), "From what was found to training files")],
+        ),
         ("dropped", "Dropped by rules and deduplication", [flow.drops(dropped) if dropped else None]),
-        ("skipped", "Never read", [flow.drops(read) if read else None]),
-        ("languages", "Languages", [flow.languages(_languages(summary["languages"]))]),
+        ("skipped", "Never read", [flow.drops(read, "What was not read and why", "path") if read else None]),
+        ("languages", "Languages", [flow.languages(_languages(summary["languages"]), _WHOLE)]),
         ("kinds", "Kinds", [_kinds(summary["kinds"])] if len(summary["kinds"]) > 1 else []),
         ("licences", "Licences", [_licences(summary["licenses"])]),
         (
@@ -45,7 +51,7 @@ def corpus_page(summary: dict[str, Any], samples: list[dict[str, Any]], made: di
             "Replaced by placeholders",
             [_redactions(summary["redactions"])] if summary["redactions"] else [],
         ),
-        ("samples", "Samples", [_samples(samples)] if samples else []),
+        ("samples", "Samples", [_samples(samples, _totals(summary))] if samples else []),
     ]
     head = el(
         "header",
@@ -67,10 +73,21 @@ def _steps(funnel: dict[str, Any]) -> list[FunnelStep]:
             label=label,
             files=funnel[name]["files"],
             bytes=funnel[name]["bytes"],
-            detail=f"{plural(funnel[lost]['files'], 'file')} {lost}" if lost else "",
+            detail=_lost(funnel, *lost.split()) if lost else "",
         )
         for stage, label, name, lost in _STEPS
     ]
+
+
+def _lost(funnel: dict[str, Any], noun: str, fate: str) -> str:
+    # A vendored folder, say, is one path that was skipped.
+    return f"{plural(funnel[fate]['files'], noun)} {fate}"
+
+
+def _totals(summary: dict[str, Any]) -> dict[tuple[str, str], int]:
+    """Files that each group of samples was drawn from, by reason, and by language where they were kept."""
+    kept = {("", row["language"]): row["kept_files"] for row in summary["languages"]}
+    return kept | {(row["reason"], ""): row["files"] for row in summary["drops"]}
 
 
 def _languages(rows: list[dict[str, Any]]) -> list[Language]:
@@ -104,7 +121,9 @@ def _licences(items: list[dict[str, Any]]) -> Markup:
         Column("Size", True),
         Column("How it was found"),
     ]
-    return table(columns, rows, caption="Licences of the training files")
+    left = len(items) - flow.LANGUAGES
+    more = note(f"{plural(left, 'more line')} {_WHOLE}.") if left > 0 else None
+    return join(table(columns, rows, caption="Licences of the training files"), more)
 
 
 def _redactions(counts: dict[str, int]) -> Markup:
@@ -130,17 +149,17 @@ def _short(evidence: str) -> Child:
     return evidence if len(evidence) <= EVIDENCE else details(f"{evidence[:EVIDENCE]}…", evidence)
 
 
-def _samples(samples: list[dict[str, Any]]) -> Markup:
+def _samples(samples: list[dict[str, Any]], totals: dict[tuple[str, str], int]) -> Markup:
     made: list[Child] = [
-        note("Drawn by a hash of the file, the first lines of each. Open a reason to read them.")
+        note("The first lines of some files of each kind, drawn by a hash. Open one to read them.")
     ]
     for (reason, language), rows in groupby(
         samples, key=lambda row: (row["reason"], "" if row["reason"] else row["language"])
     ):
         items = list(rows)
-        made.append(
-            details(words(reason) if reason else f"kept: {language}", *[_sample(row) for row in items])
-        )
+        name = f"dropped: {words(reason)}" if reason else f"kept: {language}"
+        shown = f"{name} ({len(items)} of {plural(totals[reason, language], 'file')})"
+        made.append(details(shown, *[_sample(row) for row in items]))
     return el("div", made)
 
 
@@ -152,5 +171,7 @@ def _sample(row: dict[str, Any]) -> Markup:
         "article",
         el("h3", el("code", row["path"])),
         el("p", where, class_="meta"),
-        scroller(el("pre", el("code", row["text"])), f"first lines of {row['path']}"),
+        scroller(el("pre", el("code", row["text"])), f"first lines of {row['path']}")
+        if row["text"].strip()
+        else note("Blank as far as it is shown."),
     )

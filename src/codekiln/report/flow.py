@@ -19,7 +19,7 @@ def measured(shown: str, value: float | None, largest: float) -> Markup:
     return join(el("span", shown, class_="amount"), bar(value, largest))
 
 
-def funnel(steps: list[FunnelStep]) -> Markup:
+def funnel(steps: list[FunnelStep], caption: str = "From source files to training tokens") -> Markup:
     """One row a step, with a bar for each quantity in proportion to the largest of its column."""
     most = {
         name: max((getattr(s, name) or 0 for s in steps), default=0) for name in ("files", "bytes", "tokens")
@@ -42,11 +42,11 @@ def funnel(steps: list[FunnelStep]) -> Markup:
             cells.append(None if value is None else measured(show(value), value, most[key]))
         rows.append([name, *cells, step.detail])
     columns = [Column("Step"), *[Column(heading) for _, heading, _ in kinds], Column("Detail")]
-    return el("div", table(columns, rows, caption="From source files to training tokens"), class_="funnel")
+    return el("div", table(columns, rows, caption=caption), class_="funnel")
 
 
-def drops(items: list[Drop]) -> Markup:
-    """Why files were left out, with examples."""
+def drops(items: list[Drop], what: str = "Dropped files and why", noun: str = "file") -> Markup:
+    """Why files were left out, with examples; `what` and `noun` say in the caption what they are."""
     most = max(item.files for item in items)
     rows: list[list[Child]] = []
     for item in items:
@@ -58,12 +58,13 @@ def drops(items: list[Drop]) -> Markup:
         rows.append(
             [words(item.reason), measured(count(item.files), item.files, most), size(item.bytes), examples]
         )
-    columns = [Column("Reason"), Column("Files"), Column("Size", True), Column("Examples")]
+    columns = [Column("Reason"), Column(f"{noun.capitalize()}s"), Column("Size", True), Column("Examples")]
     total = sum(item.files for item in items)
-    return table(columns, rows, caption=f"Dropped files and why ({plural(total, 'file')})")
+    return table(columns, rows, caption=f"{what} ({plural(total, noun)})")
 
 
-def languages(items: list[Language]) -> Markup:
+def languages(items: list[Language], whole: str = "in report.json") -> Markup:
+    """Files read, trained on and held out by language; `whole` says where the rest of a long table is."""
     most = max(item.bytes or 0 for item in items)
     rows = [
         [
@@ -77,14 +78,14 @@ def languages(items: list[Language]) -> Markup:
     ]
     columns = [
         Column("Language"),
-        Column("Files", True),
+        Column("Files read", True),
         Column("Size"),
         Column("Training files", True),
         Column("Held-out files", True),
     ]
     left = len(items) - LANGUAGES
-    more = note(f"{plural(left, 'more language')} in report.json.") if left > 0 else None
-    return join(table(columns, rows, caption="Languages"), more)
+    more = note(f"{plural(left, 'more language')} {whole}.") if left > 0 else None
+    return join(table(columns, rows, caption="Files by language"), more)
 
 
 def free_value(key: str, value: Any) -> str:

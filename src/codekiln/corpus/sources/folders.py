@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from codekiln.corpus.sources import git, outputs, walking
@@ -15,26 +14,23 @@ def walk_folder(root: Path, *, vendored: bool = False) -> tuple[walking.Walk, li
     `vendored`: as in `walking.walk`.
     """
     total, repositories = walking.Walk(), []
-    pending = [root]
+    pending = [""]
     while pending:
-        top = pending.pop()
-        prefix = "" if top == root else top.relative_to(root).as_posix() + "/"
         own: list[str] = []
 
-        def is_output(folder: str, name: str, top: Path = top, own: list[str] = own) -> bool:
+        def is_output(folder: str, name: str, own: list[str] = own) -> bool:
             inner = f"{folder}/{name}" if folder else name
-            if not os.path.lexists(top / inner / outputs.OUTPUT_MARK):
+            if not os.path.lexists(root / inner / outputs.OUTPUT_MARK):
                 return False
             own.append(inner)
             return True
 
-        walked, inner = walking.walk(top, leave_out=is_output, vendored=vendored)
-        dropped = _ignored_above(root, prefix)
-        total.files += [(prefix + name, size) for name, size in walked.files if not dropped(prefix + name)]
-        total.skipped += [(prefix + name, why) for name, why in walked.skipped if not dropped(prefix + name)]
-        total.skipped += [(f"{prefix}{name}/", outputs.REASON) for name in own]
+        walked, inside = walking.walk(root, start=pending.pop(), leave_out=is_output, vendored=vendored)
+        total.files += walked.files
+        total.skipped += walked.skipped
+        total.skipped += [(f"{name}/", outputs.REASON) for name in own]
         total.beside += walked.beside
-        for folder in inner:
+        for folder in inside:
             found = git.find(folder)
             # Without a usable .git of its own, `find` climbs to a repository around the folder, if any.
             if (
@@ -44,21 +40,5 @@ def walk_folder(root: Path, *, vendored: bool = False) -> tuple[walking.Walk, li
             ):
                 repositories.append(found)
             else:
-                pending.append(folder)
+                pending.append(folder.relative_to(root).as_posix())
     return total, sorted(repositories, key=lambda repository: repository.folder)
-
-
-def _ignored_above(root: Path, prefix: str) -> Callable[[str], bool]:
-    """Whether a .gitignore above the folder `prefix` rules out a path below it, or a folder on the way."""
-    above = ["/".join(prefix.split("/")[:depth]) for depth in range(prefix.count("/"))]
-    rules = [
-        (folder, walking._ignore_rules(root, f"{folder}/.gitignore".lstrip("/")))
-        for folder in reversed(above)
-        if os.path.lexists(root / folder / ".gitignore")
-    ]
-
-    def test(path: str) -> bool:
-        ends = [at + 1 for at, letter in enumerate(path) if letter == "/" and at >= len(prefix)]
-        return bool(rules) and any(walking._ignored(path[:end], rules) for end in {*ends, len(path)})
-
-    return test

@@ -66,6 +66,8 @@ def _fingerprint(listings: list[Listing], config: SourceConfig, digests: dict[tu
         part: list[Any] = [source.repo, source.kind, source.commit, source.revision, listing.shallow, folders]
         if source.package:
             part.append(source.package.sha256)
+        if listing.timeless:
+            part.append(["timeless", listing.timeless])
         if listing.commits:
             part += [list(listing.prefixes), [line.line for line in opt_outs(config)]]
         if listing.about:

@@ -1,4 +1,4 @@
-"""What a git repository holds: tracked and untracked paths, trees, blobs, when a path was added.
+"""What a git repository holds: tracked and untracked paths, trees, blobs.
 
 Only plumbing that neither refreshes the index (which would run filters) nor talks to a remote is used.
 """
@@ -119,6 +119,8 @@ def index_entries(repository: Repository) -> dict[str, Entry]:
 def untracked(repository: Repository) -> list[str]:
     """Untracked paths that no ignore rule excludes; one that ends in `/` is a repository inside this one.
 
+    What lies in the git directory is none of them, wherever in the work tree a `.git` file says that it is.
+
     A folder that git could not open is in it by its bare name. Where git could not read a `.gitignore`, nobody
     knows what is ignored: of that folder's paths only the `.gitignore` is in it. Neither can be read, so that
     whoever tries gets the reason to record.
@@ -136,7 +138,8 @@ def untracked(repository: Repository) -> list[str]:
             folder = place.removesuffix(".gitignore")
             paths = [path for path in paths if not path.startswith(folder)]
             paths.append(place)
-    return list(dict.fromkeys(paths))
+    own = os.path.relpath(repository.git_dir, os.path.realpath(repository.folder)) + "/"
+    return [path for path in dict.fromkeys(paths) if not path.startswith(own)]
 
 
 def tree_entries(repository: Repository, commit: str) -> dict[str, Entry]:
@@ -152,50 +155,6 @@ def tree_entries(repository: Repository, commit: str) -> dict[str, Entry]:
             known = int(size[0]) if size and size[0].isdigit() else -1
             entries[text(path)] = Entry(text(path), mode, blob, known)
     return entries
-
-
-def added_times(repository: Repository, commit: str, wanted: Iterable[str]) -> dict[str, int]:
-    """Unix time in seconds of the commit that first added each wanted path, in the history of a commit.
-
-    A path that a commit moved (half of its content is the same, git's default) has the time of its old path.
-    """
-    wanted = set(wanted)
-    times = _log_times(repository, commit, [])
-    if not wanted <= times.keys():  # a path that a merge commit itself brought in
-        for path, time in _log_times(repository, commit, ["--diff-merges=separate"]).items():
-            times.setdefault(path, time)
-    return {path: times[path] for path in wanted if path in times}
-
-
-def _log_times(repository: Repository, commit: str, options: list[str]) -> dict[str, int]:
-    def log(renames: str, check: bool) -> bytes:
-        return run(
-            repository, "log", "-z", "--format=%x01%ct", "--name-status", "--diff-filter=AR", renames, "-l1000",
-            "-O/dev/null", "--topo-order", "--reverse", "--no-ext-diff", "--no-textconv", "--no-show-signature",
-            *options, commit, "--", check=check,
-        )  # fmt: skip
-
-    # To compare contents git needs them all; where some are missing only files moved as they are are seen.
-    partial = run(
-        repository,
-        "config",
-        "--get-regexp",
-        r"^(extensions\.partialclone|remote\..*\.promisor)$",
-        check=False,
-    )
-    out = b"" if partial else log("--find-renames=50%", False)
-    fields = iter((out or log("--find-renames=100%", True)).split(b"\0"))
-    times: dict[str, int] = {}
-    time = 0
-    for field in fields:  # parents come before their children, so that an old path's time is known
-        status = field.removeprefix(b"\n")
-        if status.startswith(b"\x01"):
-            time = int(status[1:])
-        elif status:
-            before = text(next(fields)) if status.startswith(b"R") else ""
-            path = text(next(fields))
-            times[path] = min(time, times.get(path, time), times.get(before, time))
-    return times
 
 
 def blobs(repository: Repository, ids: Iterable[str], limit: int) -> Iterator[bytes | None]:

@@ -94,16 +94,19 @@ def run(repository: Repository, *arguments: str, check: bool = True) -> bytes:
     return out if code == 0 else b""
 
 
-def answer(repository: Repository, *arguments: str) -> tuple[bytes, bytes, int]:
-    """Standard output, standard error and exit status of a git command; one that takes for ever is ended."""
-    process = start(repository, *arguments)
+def answer(repository: Repository, *arguments: str, given: bytes | None = None) -> tuple[bytes, bytes, int]:
+    """Standard output, standard error and exit status of a git command; one that takes for ever is ended.
+
+    Of a command that is `given` something on its standard input the standard error is not kept.
+    """
+    process = start(repository, *arguments, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE)
     try:
-        out, err = process.communicate(timeout=_PATIENCE)
+        out, err = process.communicate(given, timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
         return b"", f"no answer in {_PATIENCE:.0f} seconds".encode(), 1
-    return out, err, process.returncode
+    return out, err or b"", process.returncode
 
 
 def failed(repository: Repository, command: str, err: bytes, code: int) -> BadSource:

@@ -8,6 +8,7 @@ git directory outside the folder counts only when it says itself that it belongs
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -30,19 +31,9 @@ def locate(place: Path) -> Path | None:
     """
     marker = place / ".git"
     try:
-        if marker.is_dir():
-            if not (marker / "HEAD").exists():
-                return None
-            named = marker
-        elif marker.is_file():
-            with open(marker, "rb") as stream:
-                head = stream.read(8192)
-            if not head.startswith(b"gitdir: "):
-                raise Refused(_BROKEN)
-            named = place / os.fsdecode(head[8:].rstrip(b"\r\n"))
-        else:
+        if not (marker / "HEAD").exists() if marker.is_dir() else not marker.is_file():
             return None
-        git_dir = named.resolve(strict=True)
+        git_dir = _named(place).resolve(strict=True)
         if not git_dir.is_relative_to(place.resolve()):
             if not (_is_worktree_of(git_dir, marker) or _says(_core_worktree(git_dir), git_dir, place)):
                 raise Refused(_FOREIGN)
@@ -55,6 +46,42 @@ def locate(place: Path) -> Path | None:
     except (OSError, RuntimeError, ValueError):
         raise Refused(_BROKEN) from None
     return git_dir
+
+
+def _named(place: Path) -> Path:
+    """What the `.git` of a folder is or names."""
+    marker = place / ".git"
+    if marker.is_dir():
+        return marker
+    with open(marker, "rb") as stream:
+        head = stream.read(8192)
+    if not head.startswith(b"gitdir: "):
+        raise Refused(_BROKEN)
+    return place / os.fsdecode(head[8:].rstrip(b"\r\n"))
+
+
+def refusal_of(path: Path) -> str | None:
+    """Why the work tree that a path lies in is not used as one, with the way out for its owner; None when it is."""
+    folder = Path(os.path.abspath(path if path.is_dir() else path.parent))
+    for place in (folder, *folder.parents):
+        try:
+            if locate(place):
+                return None
+        except Refused as refused:
+            reason = str(refused)
+            return f"{place}: {reason}{_way_out(place) if reason == _FOREIGN else ''}"
+        except OSError:
+            return None
+    return None
+
+
+def _way_out(place: Path) -> str:
+    """What makes a git directory elsewhere name a folder as its own."""
+    git_dir = _named(place).resolve()
+    if git_dir.parent.name == "worktrees":
+        return f"; if it is this folder's, run: git -C {shlex.quote(str(place))} worktree repair"
+    config, top = shlex.quote(str(git_dir / "config")), shlex.quote(str(place.resolve()))
+    return f"; if it is this folder's, run: git config --file {config} core.worktree {top}"
 
 
 def leads_out(git_dir: Path, top: Path) -> bool:

@@ -6,7 +6,7 @@ from codekiln.corpus import licenses
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import history, kaggle, reading
 from codekiln.corpus.sources.records import Listing, Skip
-from codekiln.errors import UserError, one_line
+from codekiln.errors import UserError
 
 #: Bytes of Kaggle's metadata that are read of one source.
 ABOUT_BYTES = 32 * 1024**2
@@ -58,9 +58,7 @@ def _choose(listing: Listing, config: SourceConfig) -> None:
         return
     try:
         ids = history.commit_ids(source.repository, source.commit, listing.prefixes)
-    except UserError as error:
-        listing.skipped.append(
-            Skip("commit/", f"commit: the history cannot be read ({one_line(error)[-120:]})")
-        )
+    except UserError:  # git's words name places of this machine
+        listing.skipped.append(Skip("commit/", "commit: the history cannot be read (see `git fsck`)"))
     else:
         listing.commits = tuple(ids)

@@ -19,9 +19,11 @@ from pathlib import Path
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import (
+    added,
     archives,
     events,
     git,
+    gitdirs,
     left_out,
     limits,
     names,
@@ -33,12 +35,13 @@ from codekiln.corpus.sources import (
 )
 from codekiln.corpus.sources.folders import walk_folder
 from codekiln.corpus.sources.kinds import choose_kinds, describe
-from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source
+from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source, unique_names
 from codekiln.corpus.sources.registries.packages import Brought
 from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
 from codekiln.corpus.sources.triage import triage
 from codekiln.downloads.addresses import shown
 from codekiln.errors import BadSource, UserError
+from codekiln.progress import say
 from codekiln.shards.disk import hash_file
 
 
@@ -72,7 +75,7 @@ def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: boo
     choose_kinds(listings, config)
     if not any(listing.holds_something for listing in listings):
         raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
-    return _unique_names(listings)
+    return unique_names(listings)
 
 
 def opt_outs(config: SourceConfig) -> list[licenses.OptOut]:
@@ -115,10 +118,14 @@ def from_paths(
         repository = None if archive or place.table else git.find(path)
         if repository and not repository.bare and not git.sees(repository, path):
             repository = None
+        refused = None if repository or archive or place.table else gitdirs.refusal_of(path)
         if config.revision is not None and repository is None:
             raise UserError(
                 f"source {shown(text)} is not in a git repository, so revision {config.revision!r} means nothing"
+                + (f" ({refused})" if refused else "")
             )
+        if refused:
+            say(f"source {names.printable(refused)}")
         if place.table and not place.table.is_remote and events.is_events(path):
             listings[str(path)] = left_out.attempt(broken, path, partial(_events, path))
         elif place.table:
@@ -205,13 +212,12 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     entries = {path: entry for path, entry in entries.items() if not is_own(path)}
 
     asked = outputs.below(prefixes)
-
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
     listing.skipped += [Skip(".git", f"its commit: {unreadable}")] if unreadable else []
     wanted = [path for path in entries if asked(path)]
     # Where a shallow clone ends, git takes every file for a new one: no time is known there.
     known = [path for path in wanted if path in committed] if commit and not listing.shallow else []
-    times = git.added_times(repository, commit, known) if commit and known else {}
+    times = added.times_of(listing, repository, commit, known) if commit and known else {}
     for path in wanted:
         entry = entries[path]
         if entry.mode == git.SUBMODULE:
@@ -284,17 +290,3 @@ def _archive(text: str, path: Path, suffix: str, package: Brought | None) -> Lis
     lists = {p: wanted.pop(p) for p in [*wanted] if licenses.is_list_file(p)}
     verdicts.judge_folders(listing, wanted, lambda paths: [lists.get(path) for path in paths])
     return listing
-
-
-def _unique_names(listings: list[Listing]) -> list[Listing]:
-    """Sources that share a name become name, name-2, … in the order of the configuration."""
-    taken: set[str] = set()
-    for listing in listings:
-        base = names.printable(listing.source.repo)
-        name, number = base, 1
-        while name in taken:
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name)
-        listing.source = replace(listing.source, repo=name)
-    return sorted(listings, key=lambda listing: listing.source.repo)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codekiln.corpus import licenses
-from codekiln.corpus.sources import events, git, kaggle, tabular
+from codekiln.corpus.sources import events, git, kaggle, names, tabular
 from codekiln.corpus.sources.registries.records import Package
 
 
@@ -63,7 +63,8 @@ class Listing:
     newest first. `about` is what Kaggle's metadata say about notebooks, by folder.
 
     `prefixes` are the folders of a repository that were asked for: what lies above them is not judged. `shallow`:
-    the history of the repository was cut off, so that nobody knows when a file was added.
+    the history of the repository was cut off, so that nobody knows when a file was added; `timeless`: of so many
+    committed files a damaged history does not tell it.
     """
 
     source: Source
@@ -72,6 +73,7 @@ class Listing:
     folders: dict[str, licenses.License] = field(default_factory=dict)
     prefixes: tuple[str, ...] = ("",)
     shallow: bool = False
+    timeless: int = 0
     table: tabular.Layout | None = None
     events: events.Layout | None = None
     commits: tuple[str, ...] = ()
@@ -80,3 +82,17 @@ class Listing:
     @property
     def holds_something(self) -> bool:
         return bool(self.candidates or self.table or self.events or self.commits)
+
+
+def unique_names(listings: list[Listing]) -> list[Listing]:
+    """Sources that share a name become name, name-2, … in the order of the configuration."""
+    taken: set[str] = set()
+    for listing in listings:
+        base = names.printable(listing.source.repo)
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name)
+        listing.source = replace(listing.source, repo=name)
+    return sorted(listings, key=lambda listing: listing.source.repo)

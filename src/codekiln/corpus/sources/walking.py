@@ -40,15 +40,17 @@ _LONGEST = 4_000
 def walk(
     path: Path,
     *,
+    start: str = "",
     leave_out: Callable[[str, str], bool] = lambda folder, name: False,
     ignore_files: bool = True,
     vendored: bool = False,
 ) -> tuple[Walk, list[Path]]:
     """List a folder (or one file) outside git; also the git repositories found inside it.
 
-    Symlinks are never followed; unreadable folders are recorded, and so are folders with a `.gitignore` that
+    Symlinks are never followed; unreadable folders and git directories are recorded, and so are folders with a `.gitignore` that
     cannot be read, which are passed over; `.gitignore` files hold for their folder and
-    below, deeper ones first, as in git. `leave_out(folder, name)` drops entries without a record; `vendored`
+    below, deeper ones first, as in git. `start` is a folder inside: it alone is listed, under the rules of those above
+    it. `leave_out(folder, name)` drops entries without a record; `vendored`
     lists the files of vendored and built folders too.
     """
     found = Walk()
@@ -61,13 +63,16 @@ def walk(
         )
         return found, []
     repositories: list[Path] = []
-    pending: list[tuple[str, _Rules]] = [("", [])]
+    pending: list[tuple[str, _Rules]] = [(start, _rules_above(path, start))]
     while pending:
         folder, rules = pending.pop()
         try:
             entries = sorted(os.scandir(path / folder), key=lambda entry: entry.name)
         except OSError as error:
             found.skipped.append((folder + "/", f"unreadable ({error.strerror})"))
+            continue
+        if folder != start and {"HEAD", "objects", "refs"} <= {entry.name for entry in entries}:
+            found.skipped.append((folder + "/", "git directory; give it as a source of its own"))
             continue
         if ignore_files and any(entry.name == ".gitignore" for entry in entries):
             own = _ignore_rules(path, f"{folder}/.gitignore".lstrip("/"))
@@ -104,6 +109,16 @@ def walk(
             else:
                 found.skipped.append((inner, "not a regular file"))
     return found, sorted(repositories)
+
+
+def _rules_above(root: Path, folder: str) -> _Rules:
+    """The rules of the .gitignore files of all folders above one, deepest first."""
+    above = ["/".join(folder.split("/")[:depth]) for depth in range(folder.count("/") + 1)] if folder else []
+    return [
+        (outer, _ignore_rules(root, f"{outer}/.gitignore".lstrip("/")))
+        for outer in reversed(above)
+        if os.path.lexists(root / outer / ".gitignore")
+    ]
 
 
 def _ignore_rules(root: Path, path: str) -> list[ignoring.Rule] | str:
