@@ -96,6 +96,7 @@ def test_workers_get_no_path_of_the_run(tmp_path: Path, run: Path, address: str)
     assert names_at(str(grouped.place)) == {"manifest.json", *(f"part-{n:05d}.parquet" for n in range(3))}
 
 
+@pytest.mark.slow
 def test_what_kills_a_worker_is_left_out(tmp_path: Path, run: Path, address: str) -> None:
     stage, function = Stage("guarded", 1), partial(survivors, str(tmp_path))
     with stored(run, address):

@@ -87,7 +87,7 @@ def test_training_writes_an_adapter(pico_checkpoint: Path, packed: Path, tmp_pat
         ("lora", "bfloat16", 1),
         ("lora", "bfloat16", 5),
         pytest.param("full", "bfloat16", 3, marks=pytest.mark.slow),
-        ("full", "float32", 3),
+        pytest.param("full", "float32", 3, marks=pytest.mark.slow),
     ],
 )
 def test_a_stopped_run_goes_on_to_the_same_tensors(
