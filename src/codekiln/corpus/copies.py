@@ -93,9 +93,9 @@ def _leaks(
     if not pairs:
         return
     found = np.concatenate(pairs)
-    twins = dict(shingles_of_files(source, files, np.unique(found[:, 1])))
+    twins = dict(shingles_of_files(source, files, np.unique(found[:, 1]).astype(np.int64)))
     numbers, starts = np.unique(found[:, 0], return_index=True)
-    near = shingles_of_files(source, files, numbers)
+    near = shingles_of_files(source, files, numbers.astype(np.int64))
     for (number, grams), start, end in zip(near, starts, np.append(starts[1:], len(found))):
         of = found[start:end, 1].tolist()
         scores = [minhash.jaccard(grams, twins[twin]) for twin in of]
