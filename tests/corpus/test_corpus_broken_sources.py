@@ -39,6 +39,22 @@ def _nameless(place: Path) -> Path:
     return place / "t.parquet"
 
 
+def _bare(place: Path) -> Path:
+    bare = place / "r.git"
+    git(
+        write(place, {"x": ""}),
+        "clone",
+        "-q",
+        "--bare",
+        str(repository(place / "r", {"a.py": HELLO})),
+        str(bare),
+    )
+    for kept in bare.rglob("objects/*/*"):
+        kept.chmod(0o644)
+        kept.write_bytes(b"")
+    return bare
+
+
 BROKEN: list[tuple[Callable[[Path], Path], str]] = [
     (lambda p: write(p, {"a.zip": b"PK nonsense"}) / "a.zip", "a.zip is not a readable archive"),
     (lambda p: write(p, {"a.tar.gz": b"\x1f\x8b nonsense"}) / "a.tar.gz", "a.tar.gz is not a readable archive"),
@@ -47,6 +63,7 @@ BROKEN: list[tuple[Callable[[Path], Path], str]] = [
     (lambda p: write(p, {"a.jsonl.gz": b"nonsense\n"}) / "a.jsonl.gz", "a.jsonl.gz cannot be read"),
     (_mistyped, "column 'content' is int64 and not text"),
     (_nameless, "no column of file contents"),
+    (_bare, "r.git is bare and has no commit that git can read"),
 ]  # fmt: skip
 
 

@@ -100,6 +100,32 @@ def test_pairs_across_the_split_are_found_where_the_banding_is_blind(monkeypatch
     assert near_pairs(least(held), least(others)[:0], 0.7).tolist() == []
 
 
+def test_what_all_files_share_is_not_compared_with_all(monkeypatch):
+    texts = [f"a b c d e f g h i j x{number} y{number}\n" for number in range(400)]
+    values = least(texts)
+    held, others = values[:150], values[150:]
+    all_ = near_pairs(held, others, 0.5)
+    monkeypatch.setattr(neardup, "_LOOKED_AT", 20)
+    some = near_pairs(held, others, 0.5)
+    assert len(some) <= 20 * len(others) < 32 * len(others) == len(all_)
+    # What one file alone shares with another is looked at first, whatever all others share with both.
+    twins = near_pairs(held, held, 0.9)
+    alone = [row for row in range(len(held)) if ((held == held[row]).sum(axis=0) == 1).any()]
+    assert len(alone) > 140
+    assert {(row, row) for row in alone} <= {tuple(pair) for pair in twins.tolist()}
+    assert (np.lexsort((twins[:, 1], twins[:, 0])) == np.arange(len(twins))).all()
+
+
+def test_groups_do_not_depend_on_what_is_remembered(monkeypatch):
+    texts = [f"a b c d e f g h i j y{number // 3} x{number}\n" for number in range(120)]
+    sets = [minhash.shingles(text.encode()) for text in texts]
+    bands = [bands_of(one) for one in sets]
+    groups = near_groups(bands, lambda numbers: {n: sets[n] for n in numbers}, 0.7)
+    assert len(groups) == 40
+    monkeypatch.setattr(neardup, "_REMEMBERED", 3)
+    assert near_groups(bands, lambda numbers: {n: sets[n] for n in numbers}, 0.7) == groups
+
+
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.9, 1.0])
 def test_so_many_shared_values_miss_a_pair_once_in_a_million(threshold):
     shared = np.random.default_rng(0).binomial(64, threshold, 200_000)

@@ -162,7 +162,7 @@ def cut(path: Path) -> Path:
     [
         (lambda p: cut(parquet(p / "t.parquet", STACK1)), r"t\.parquet is not a readable Parquet file"),
         (lambda p: cut(lines(p / "t.jsonl.gz", STACK1)), r"t\.jsonl\.gz cannot be read"),
-        (lambda p: lines(p / "t.jsonl", [[1], STACK1[0]]), r"t\.jsonl:1: a JSON object is wanted, not list"),
+        (lambda p: lines(p / "t.jsonl", [[1], [2]]), r"t\.jsonl:1: a JSON object is wanted, not list"),
         (lambda p: cut(lines(p / "t.jsonl", STACK1[:1])), r"t\.jsonl:1: not valid JSON"),
         (lambda p: lines(p / "t.jsonl", []), r"t\.jsonl holds no record"),
         (lambda p: lines(p / "t.jsonl", [{"a": 1}]), r"has no column of file contents"),
@@ -182,6 +182,48 @@ def test_a_line_that_is_no_record_costs_itself(tmp_path: Path) -> None:
     assert len(rows(out / "files")) > 10
     broken = {path: why for path, why in reasons(out / "skipped").items() if why == "no JSON object"}
     assert set(broken) == {"00000001", f"{len(STACK1):08d}"}
+
+
+@pytest.mark.parametrize("first", ["[1]", "{", '{"a": 1}', "x" * 5000])
+def test_a_first_line_that_is_no_record_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.setattr(tabular, "MAX_LINE", 2000)
+    monkeypatch.setattr(table_layout, "MAX_LINE", 2000)
+    path = lines(tmp_path / "t.jsonl", STACK1)
+    path.write_text(f"{first}\n\n{path.read_text()}")
+    out = sources(tmp_path / "out", path)
+    assert len(rows(out / "files")) == len(STACK1)
+    assert "00000000" in reasons(out / "skipped")
+
+
+def test_what_a_table_stores_once_is_not_unpacked_for_many_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tabular, "_BATCH_BYTES", 20_000_000)
+    monkeypatch.setattr(tabular, "MAX_LINE", 10_000_000)
+    path = tmp_path / "t.parquet"
+    texts = ["x" * 2_000_000, program(1), *["x" * 2_000_000] * 498]
+    kind = pa.dictionary(pa.int32(), pa.string())
+    pq.write_table(
+        pa.table({"content": pa.array(texts, kind), "path": [f"{n}.py" for n in range(500)]}), path
+    )
+    before = pa.total_allocated_bytes()
+    found = tabular.records(table_layout.find(TableFile(str(path)), {}).slices[0])
+    for _, record in zip(range(30), found):
+        assert record.content
+        assert pa.total_allocated_bytes() - before < 30_000_000
+
+
+def test_a_value_that_is_too_long_costs_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tabular, "MAX_LINE", 1_000_000)
+    texts = [program(1), "x" * 2_000_000, program(2)]
+    path = parquet(
+        tmp_path / "t.parquet", [{"content": text, "path": f"{at}.py"} for at, text in enumerate(texts)]
+    )
+    out = sources(tmp_path / "out", path)
+    assert len(rows(out / "files")) == 2
+    assert reasons(out / "skipped") == {"00000001": "more than 1,000,000 bytes"}
 
 
 def test_a_row_group_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:

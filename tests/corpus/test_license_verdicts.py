@@ -356,3 +356,20 @@ def test_licence_file_names(path):
 @pytest.mark.parametrize("path", SILENT.split())
 def test_names_that_do_not_speak_for_a_folder(path):
     assert not licenses.is_license_file(path)
+
+
+_FOLDERS = ["", "a", "a/b", "a/b/c", "d", "a/x.dist-info", "a/x.dist-info/b", "y.egg-info", "y.egg-info/a/b"]
+
+
+@given(
+    st.sets(st.sampled_from(_FOLDERS)),
+    st.sets(st.sampled_from(["f.py", "a/f.py", "a/b/f.py", "a/b/c/f.py", "d/e/f.py", "a/b/g.py"])),
+    st.lists(st.sampled_from(["a/x.dist-info", "y.egg-info"]), unique=True),
+)
+def test_the_verdicts_that_files_look_at_are_enough(judged, paths, owners):
+    folders = {folder: licenses.License((f"L-{folder}",), "permissive", folder) for folder in judged}
+    few = licenses.looked_at([(path, owners) for path in sorted(paths)], folders)
+    assert few.items() <= folders.items()
+    for path in paths:
+        assert licenses.of_path(path, few, owners) == licenses.of_path(path, folders, owners)
+    assert licenses.looked_at([("d/f.py", ())], folders).keys() <= {"", "d"}

@@ -86,21 +86,22 @@ def _leaks(
     """(training file, the held-out file it is nearest to, their Jaccard similarity), where it reaches the threshold."""
     held, least = _least(files, banded, HELDOUT)
     pairs = [
-        np.stack([rows[some[:, 0]], held[some[:, 1]]], axis=1)
+        np.stack([rows[some[:, 0]], held[some[:, 1]]], axis=1).astype(np.int32)
         for rows, values in _least_by_shard(files, banded, TRAIN)
         if len(some := near_pairs(least, values, threshold))
     ]
     if not pairs:
         return
     found = np.concatenate(pairs)
-    twins = dict(shingles_of_files(source, files, np.unique(found[:, 1])))
-    starts = np.searchsorted(found[:, 0], np.unique(found[:, 0]))
-    of = {int(some[0, 0]): some[:, 1].tolist() for some in np.split(found, starts[1:])}
-    for number, grams in shingles_of_files(source, files, np.unique(found[:, 0])):
-        scores = [minhash.jaccard(grams, twins[twin]) for twin in of[number]]
+    twins = dict(shingles_of_files(source, files, np.unique(found[:, 1]).astype(np.int64)))
+    numbers, starts = np.unique(found[:, 0], return_index=True)
+    near = shingles_of_files(source, files, numbers.astype(np.int64))
+    for (number, grams), start, end in zip(near, starts, np.append(starts[1:], len(found))):
+        of = found[start:end, 1].tolist()
+        scores = [minhash.jaccard(grams, twins[twin]) for twin in of]
         best = int(np.argmax(scores))  # the first of equals
         if scores[best] >= threshold:
-            yield number, of[number][best], scores[best]
+            yield number, of[best], scores[best]
 
 
 def _least_by_shard(

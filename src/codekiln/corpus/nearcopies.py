@@ -14,7 +14,7 @@ import pyarrow as pa
 from codekiln.corpus import minhash
 from codekiln.corpus.copies import shingles_of_files
 from codekiln.corpus.decided import Files, Numbers
-from codekiln.corpus.neardup import buckets, connected, joined
+from codekiln.corpus.neardup import Bucket, buckets, connected, joined, members_of
 from codekiln.shards import Dataset, Executor, Stage, build, regroup
 from codekiln.shards.folders import remove_folder
 from codekiln.shards.kernel import partition_of
@@ -23,6 +23,8 @@ from codekiln.shards.store import read_shard
 
 #: Source of one partition in bytes; its shingles take 1.3 times as much. Less than this is compared in the main process.
 PARTITION_BYTES = 256 * 1024**2
+#: What a file takes beside its source, however small it is.
+_FILE_BYTES = 1024
 
 VERSION = 1
 #: Files that share a band with another, under the least number of those they hang together with.
@@ -42,7 +44,7 @@ _GROUPS = pa.schema(
 _FOLDERS = ("near-candidates", "near-partitions", "near-groups")
 
 _Chosen: TypeAlias = tuple[Place, Numbers, Numbers, Numbers]
-_Partition: TypeAlias = tuple[Place, list[list[int]]]
+_Partition: TypeAlias = tuple[Place, list[Bucket]]
 
 
 def near_copies(
@@ -59,8 +61,8 @@ def near_copies(
     `PARTITION_BYTES` of source, and compared by the executor.
     """
     found = buckets(*_bands(files, banded))
-    wanted = np.unique(np.array([number for members in found for number in members], np.int64))
-    size = int(files.sizes[wanted].sum())
+    wanted = members_of(found)
+    size = int(files.sizes[wanted].sum()) + _FILE_BYTES * len(wanted)
     if size <= PARTITION_BYTES:
         return joined(found, dict(shingles_of_files(source, files, wanted)), threshold)
     return _apart(folder, files, source, found, threshold, -(-size // PARTITION_BYTES), executor)
@@ -89,14 +91,12 @@ def _apart(
     folder: Path,
     files: Files,
     source: Dataset,
-    found: list[list[int]],
+    found: list[Bucket],
     threshold: float,
     partitions: int,
     executor: Executor | None,
 ) -> list[list[int]]:
-    component_of = connected(found)
-    wanted = np.array(sorted(component_of), np.int64)
-    components = np.array([component_of[number] for number in wanted.tolist()], np.int64)
+    wanted, components = connected(found)
     told = {"partitions": partitions, "buckets": _hash(found)}
     stage = partial(Stage, version=VERSION, inputs={"files": source.content_hash})
     places = np.searchsorted(wanted, files.starts)
@@ -111,9 +111,10 @@ def _apart(
         chosen, folder / _FOLDERS[1], stage("near partitions", config=told), _CANDIDATES, "component",
         partitions=partitions, order="number", executor=executor,
     )  # fmt: skip
-    shares: list[list[list[int]]] = [[] for _ in range(partitions)]
-    for members in found:
-        shares[partition_of(str(component_of[members[0]]), partitions)].append(members)
+    shares: list[list[Bucket]] = [[] for _ in range(partitions)]
+    firsts = np.searchsorted(wanted, [members[0] for members in found])
+    for members, component in zip(found, components[firsts].tolist()):
+        shares[partition_of(str(component), partitions)].append(members)
     told |= {"threshold": threshold}
     groups = build(
         folder / _FOLDERS[2], stage("near copies", config=told), _GROUPS, partial(_compare, threshold),
@@ -125,9 +126,10 @@ def _apart(
     return [members for _, members in sorted(members_of.items())]
 
 
-def _hash(found: list[list[int]]) -> str:
+def _hash(found: list[Bucket]) -> str:
     digest = hashlib.sha256(np.array([len(members) for members in found], np.int64).tobytes())
-    digest.update(np.array([number for members in found for number in members], np.int64).tobytes())
+    for members in found:
+        digest.update(members.tobytes())
     return digest.hexdigest()
 
 

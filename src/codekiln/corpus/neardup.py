@@ -19,10 +19,17 @@ COMPARISONS = 32
 MANY_FILES = 20_000
 #: The chance that a training file at the threshold is not compared with the held-out file that it is near.
 MISSED = 1e-6
-#: Shared MinHash values that are counted at a time, to bound the memory.
-_HITS = 1 << 22
+#: Candidates that are looked at together, to bound the memory.
+_HITS = 1 << 18
+#: Held-out files that are looked at for one other file, and those of them that it is compared with at most.
+_LOOKED_AT, _NEAREST = 1024, 32
+#: Pairs found not near that are remembered, 100 bytes each; forgotten ones are compared again.
+_REMEMBERED = 1 << 20
 
 Numbers = npt.NDArray[np.int64]
+#: Four bytes a member, whose order as bytes is that of the numbers: copies of one text can fill every band.
+_STORED = np.dtype(">i4")
+Bucket = npt.NDArray[np.int32]
 
 
 class Groups:
@@ -49,14 +56,15 @@ class Groups:
         return {root: members for root, members in groups.items() if len(members) > 1}
 
 
-def buckets(numbers: Numbers, bands: Hashes) -> list[list[int]]:
-    """Sets of files that share a band's hash; each set once, in a fixed order.
+def buckets(numbers: Numbers, bands: Hashes) -> list[Bucket]:
+    """Sets of files that share a band's hash, their numbers rising; each set once, in the order of its numbers.
 
     Args:
-        numbers: rising numbers of the files, shape (files,), int64.
+        numbers: rising numbers of the files, shape (files,), int64, below 2 ** 31.
         bands: their band hashes, shape (files, bands), uint64.
     """
-    found: set[tuple[int, ...]] = set()
+    found: set[bytes] = set()
+    short = numbers.astype(_STORED)
     for column in bands.T:
         order = np.argsort(column, kind="stable")
         ordered = column[order]
@@ -64,8 +72,8 @@ def buckets(numbers: Numbers, bands: Hashes) -> list[list[int]]:
         # A run begins before its first equal neighbour and ends with its last one.
         edges = np.flatnonzero(same[1:] != same[:-1])
         for start, end in zip(edges[::2].tolist(), edges[1::2].tolist()):
-            found.add(tuple(numbers[order[start : end + 1]].tolist()))
-    return [list(members) for members in sorted(found)]
+            found.add(short[order[start : end + 1]].tobytes())
+    return [np.frombuffer(members, _STORED) for members in sorted(found)]
 
 
 def near_groups(
@@ -93,12 +101,20 @@ def near_groups(
     filled = np.array([number for number, row in enumerate(bands) if len(row)], dtype=np.int64)
     table = np.stack([bands[number] for number in filled]) if len(filled) else np.empty((0, 0), np.uint64)
     candidates = buckets(filled, table)
-    grams = shingles_of(sorted({number for members in candidates for number in members}))
+    grams = shingles_of(members_of(candidates).tolist())
     return joined(candidates, grams, threshold, similarity)
 
 
+def members_of(candidates: Sequence[Bucket]) -> Numbers:
+    """The files of some buckets, each once, rising."""
+    found = np.concatenate([np.empty(0, _STORED), *candidates]).astype(np.int32)
+    found.sort()
+    kept: Numbers = found[np.diff(found, prepend=-1) != 0].astype(np.int64)
+    return kept
+
+
 def joined(
-    candidates: Sequence[list[int]],
+    candidates: Sequence[Bucket],
     grams: Mapping[int, Hashes],
     threshold: float,
     similarity: Callable[[Hashes, Hashes], float] | None = None,
@@ -108,38 +124,41 @@ def joined(
     Buckets that share no file, directly or by way of others, can be joined apart.
     """
     alike = similarity or jaccard
-    numbers = sorted({number for members in candidates for number in members})
-    place = {number: at for at, number in enumerate(numbers)}
-    groups = Groups(len(numbers))
-    compared: set[tuple[int, int]] = set()
+    numbers = members_of(candidates)
+    named = numbers.tolist()
+    groups = Groups(len(named))
+    compared: set[int] = set()
 
     def near(first: int, second: int) -> bool:
-        pair = min(first, second), max(first, second)
+        pair = min(first, second) * len(named) + max(first, second)
         if pair in compared:  # and found not near, or they would be in one group
             return False
+        if len(compared) >= _REMEMBERED:
+            compared.clear()
         compared.add(pair)
-        one, two = grams[numbers[first]], grams[numbers[second]]
+        one, two = grams[named[first]], grams[named[second]]
         small, large = sorted((len(one), len(two)))
         return small >= threshold * large and alike(one, two) >= threshold
 
     total = sum(map(len, candidates))
     with Progress("near copies", total, "comparisons") if total > MANY_FILES else nullcontext() as progress:
         for members in candidates:
-            _join_bucket([place[number] for number in members], groups, near)
+            _join_bucket(np.searchsorted(numbers, members).tolist(), groups, near)
             if progress:
                 progress.update(len(members))
-    return [[numbers[at] for at in members] for _, members in sorted(groups.members().items())]
+    return [[named[at] for at in members] for _, members in sorted(groups.members().items())]
 
 
-def connected(candidates: Sequence[list[int]]) -> dict[int, int]:
-    """For each file of some buckets the least of the files that it is connected with by them."""
-    numbers = sorted({number for members in candidates for number in members})
-    place = {number: at for at, number in enumerate(numbers)}
+def connected(candidates: Sequence[Bucket]) -> tuple[Numbers, Numbers]:
+    """The files of some buckets, rising, and for each the least of the files that it is connected with by them."""
+    numbers = members_of(candidates)
     groups = Groups(len(numbers))
     for members in candidates:
-        for other in members[1:]:
-            groups.join(place[members[0]], place[other])
-    return {number: numbers[groups.root(at)] for number, at in place.items()}
+        first, *others = np.searchsorted(numbers, members).tolist()
+        for other in others:
+            groups.join(first, other)
+    roots = np.fromiter(map(groups.root, range(len(numbers))), np.int64, len(numbers))
+    return numbers, numbers[roots]
 
 
 def _join_bucket(members: list[int], groups: Groups, near: Callable[[int, int], bool]) -> None:
@@ -166,20 +185,28 @@ def near_pairs(
 ) -> npt.NDArray[np.int64]:
     """Pairs (row of `others`, row of `held`), shape (pairs, 2), in rising order, that may be near.
 
+    Of two files that share `least` values of 64 each shares one of any 65 - `least` with the other: the rarest are
+    looked up, at most `_LOOKED_AT` held-out files for each other one, so that time does not grow with the square of
+    files that all begin with the same words. Of more than `_NEAREST` that may be near the nearest ones count.
+
     Args:
         held, others: stored MinHash values (`minhash.least_of`), shape (files, 64), uint16.
         threshold: least Jaccard similarity; a pair at it is missed with a probability below `MISSED`, one above
-            it more rarely.
+            it more rarely, unless `_LOOKED_AT` held-out files share the rarest values of its training file.
     """
-    least = matches(threshold, held.shape[1])
-    places = np.arange(held.shape[1], dtype=np.uint32) << np.uint32(16)
+    values = held.shape[1]
+    least = matches(threshold, values)
+    places = np.arange(values, dtype=np.uint32) << np.uint32(16)
     keys = (held + places).ravel()
-    owners = np.repeat(np.arange(len(held)), held.shape[1])
+    owners = np.repeat(np.arange(len(held)), values)
     order = np.argsort(keys, kind="stable")
     keys, owners = keys[order], owners[order]
     asked = others + places
     first, last = (np.searchsorted(keys, asked, side) for side in ("left", "right"))
     hits = last - first
+    rarest = np.argsort(hits, axis=1, kind="stable")[:, : values - least + 1]
+    first, hits = (np.take_along_axis(all_, rarest, 1) for all_ in (first, hits))
+    hits = np.minimum(hits, np.maximum(_LOOKED_AT - (np.cumsum(hits, axis=1) - hits), 0))
     found = [np.empty((0, 2), np.int64)]
     begin, ends = 0, np.cumsum(hits.sum(axis=1))
     while begin < len(others):
@@ -190,10 +217,20 @@ def near_pairs(
         within = np.arange(some.sum()) - np.repeat(np.cumsum(some) - some, some)
         met = owners[np.repeat(first[begin:end].ravel(), some) + within]
         rows = np.repeat(np.arange(begin, end), hits[begin:end].sum(axis=1))
-        pairs, counts = np.unique(rows * len(held) + met, return_counts=True)
-        found.append(np.stack(np.divmod(pairs[counts >= least], len(held)), axis=1))
+        rows, met = np.divmod(np.unique(rows * len(held) + met), len(held))
+        counts = np.count_nonzero(others[rows] == held[met], axis=1)
+        near = counts >= least
+        found.append(_nearest(rows[near], met[near], counts[near]))
         begin = end
     return np.concatenate(found)
+
+
+def _nearest(rows: Numbers, met: Numbers, counts: Numbers) -> Numbers:
+    """The `_NEAREST` pairs of each row with the highest counts, shape (pairs, 2), rising; `rows` are rising."""
+    order = np.lexsort((met, -counts, rows))
+    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    kept = np.sort(order[ranks < _NEAREST])
+    return np.stack([rows[kept], met[kept]], axis=1)
 
 
 def matches(threshold: float, values: int) -> int:

@@ -28,7 +28,7 @@ _ASSEMBLY = (
     r"|macro|segment|int|add|sub|cmp|ret|rts|xor)(?:[ \t]|$)"
 )
 _CPP_HEADER = (
-    r"^[ \t]*#\s*include <(?:\w+(?:_\w+)*|cstdint|c\w+)>|^[ \t]*template\s*<|^[ \t]*(?:try|catch\s*\(|namespace\b|using\b)"
+    r"^[ \t]*#\s*include <\w+>|^[ \t]*template\s*<|^[ \t]*(?:try|catch\s*\(|namespace\b|using\b)"
     r"|^[ \t]*(?:class|(?:public|protected|private)(?:\s+\w+)?\s*:)|^[^\n\"'/*]*\bstd::\w|^[ \t]*#\s*ifdef\s+__cplusplus\s+.*\bclass\b"
     r"|^[^\n\"'/*]*\w::~?\w|^[ \t]*(?:virtual|explicit|constexpr|friend|operator)\b"
 )
@@ -137,7 +137,7 @@ _PATTERNS: dict[str, list[tuple[str, str | None]]] = {
         ("php", r"<\?(?:php|=|\s)"),
         (
             "",
-            r"^(?:stock|native|forward) |^#pragma (?:semicolon|tabsize)|^#(?:declare|local|macro) |^(?:inherit|require) |^[A-Z_]+(?:_\w+)? [?+:]?= \"|^\w+ = \"|^do_\w+\(\)",
+            r"^(?:stock|native|forward) |^#pragma (?:semicolon|tabsize)|^#(?:declare|local|macro) |^(?:inherit|require) |^(?:[A-Z_]++|[A-Z_][A-Z]*+_\w++) [?+:]?= \"|^\w+ = \"|^do_\w+\(\)",
         ),
         ("html", r"\A\s*<(?:!|/?[a-zA-Z])"),
         (

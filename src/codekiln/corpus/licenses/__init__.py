@@ -9,6 +9,7 @@ from codekiln.corpus.licenses.expressions import classify, parse_expression, per
 from codekiln.corpus.licenses.folders import (
     is_license_file,
     is_metadata_file,
+    looked_at,
     of_file,
     of_path,
     resolve_folders,
@@ -38,6 +39,7 @@ __all__ = [
     "is_license_file",
     "is_list_file",
     "is_metadata_file",
+    "looked_at",
     "of_file",
     "of_path",
     "opted_out",

@@ -137,6 +137,25 @@ def of_path(path: str, folders: Mapping[str, License], owners: Sequence[str] = (
         folder = folder.rpartition("/")[0]
 
 
+def looked_at(
+    files: Iterable[tuple[str, Sequence[str]]], folders: Mapping[str, License]
+) -> dict[str, License]:
+    """Of the verdicts on folders those that `of_path` looks at for some files, each with its owners."""
+    above: set[str] = set()
+    owned: set[str] = set()
+    for path, owners in files:
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if not owners and folder in above:
+                break
+            above.add(folder)
+            for owner in owners:
+                inside = folder[len(owner.rpartition("/")[0]) :].removeprefix("/")
+                owned.update((owner, f"{owner}/{inside}"))
+    return {folder: folders[folder] for folder in above | owned if folder in folders}
+
+
 def of_file(path: str, data: bytes, folders: Mapping[str, License], owners: Sequence[str] = ()) -> License:
     """The verdict on one file: its own header, else the nearest folder's; a contradiction is in the evidence."""
     own = from_header(data)

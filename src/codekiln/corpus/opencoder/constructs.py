@@ -44,7 +44,7 @@ def _lines(pattern: str) -> re.Pattern[str]:
 _C_TYPE = r"(?:unsigned[ \t]+)?(?:int|float|double|char|bool|std::string|auto)"
 _CS_TYPE = r"(?:int|float|double|char|string|bool|byte|sbyte|short|ushort|uint|long|ulong|decimal)"
 _JAVA_TYPE = r"(?:int|long|float|boolean|char|double|[A-Z][\w<>,?\[\]]{0,80})"
-_RETURN = rf"return(?:[ \t]+{_SHORT})?[ \t]*;[ \t]*$"
+_RETURN = rf"return(?:[ \t]++{_SHORT})?[ \t]*;[ \t]*$"
 _C_FUNCTION = (
     rf"{_NOT_TYPE}(?:[A-Za-z_][\w:<>,]{{0,80}}[ \t*&]+){{1,6}}~?[A-Za-z_][\w:~]{{0,80}}[ \t]*\([^();]{{0,500}}\)"
     r"[^;{}()\n=]{0,80}\s{0,80}(?:\{|:)"
@@ -98,7 +98,7 @@ PACKS: dict[str, Pack] = {
         _pattern(
             r"import\b", rf"(?:export[ \t]+(?:default[ \t]+)?)?class[ \t]+{_NAME}",
             rf"(?:export[ \t]+)?(?:const|let|var)[ \t]+{_NAME}[ \t]*(?:=[ \t]*{_SHORT})?[ \t]*;?[ \t]*$",
-            rf"return(?:[ \t]+{_SHORT})?[ \t]*;?[ \t]*$",
+            rf"return(?:[ \t]++{_SHORT})?[ \t]*+;?[ \t]*+$",
         ),
         _lines(r"\bconsole\.log\b"),
     ),

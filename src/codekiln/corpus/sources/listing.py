@@ -183,7 +183,13 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
     revision = config.revision or ("HEAD" if repository.bare else None)
     commit = git.resolve(repository, revision or "HEAD")
     if revision and not commit:
-        raise UserError(f"{repository.folder} has no revision {revision!r}; `git log` lists what is there")
+        if config.revision:
+            raise UserError(
+                f"{repository.folder} has no revision {revision!r}; `git log` lists what is there"
+            )
+        raise BadSource(
+            f"{repository.folder} is bare and has no commit that git can read; is it empty or cut off?"
+        )
     unreadable = ""
     try:
         committed = git.tree_entries(repository, commit) if commit else {}
@@ -208,10 +214,8 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
             raise outputs.refusal(
                 f"{repository.folder}/{prefix}".rstrip("/"), "its top" if own == [""] else own[0]
             )
-    is_own = outputs.below(own)
+    is_own, asked = outputs.below(own), outputs.below(prefixes)
     entries = {path: entry for path, entry in entries.items() if not is_own(path)}
-
-    asked = outputs.below(prefixes)
     listing.skipped = [Skip(folder + "/", outputs.REASON) for folder in own if asked(folder)]
     listing.skipped += [Skip(".git", f"its commit: {unreadable}")] if unreadable else []
     wanted = [path for path in entries if asked(path)]

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from codekiln.corpus import licenses
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import commits, conversations, events, history, pieces, reading, table_reading
 from codekiln.corpus.sources.found import Found, beyond_files, find
@@ -122,7 +123,14 @@ def _pieces(found: Found, config: SourceConfig, alike: list[Any]) -> Iterator[pi
                  found.digests.get((source.repo, one.path), ""), *one.owners]
                 for one in chosen
             ]  # fmt: skip
-            part = reading.Part(source, tuple(chosen), listing.folders, listing.about)
+            # No more than is asked for: a folder may have as many licences as files, and each task is sent to a worker.
+            verdicts = licenses.looked_at(((one.path, one.owners) for one in chosen), listing.folders)
+            about = {
+                folder: listing.about[folder]
+                for folder in dict.fromkeys(one.path.rpartition("/")[0] for one in chosen)
+                if folder in listing.about
+            }
+            part = reading.Part(source, tuple(chosen), verdicts, about)
             batch = reading.Batch(
                 (part,), config.max_file_bytes, config.languages, config.notebooks, config.redact, limits
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -104,61 +104,78 @@ def _example(kind: pa.DataType) -> Any:
 
 
 def _find_lines(file: TableFile, name: str, given: Mapping[str, str], compressed: bool) -> Layout:
-    columns: tuple[tuple[str, str], ...] | None = None
+    columns, seen = tuple(sorted(given.items())), _Lines(file, given)
     slices, start, first, row, place = [], 0, 0, 0, 0
     digest = hashlib.sha256()
     try:
         with opened(file) as stream:
-            while line := _line(file, stream, row):
+            # A line that is too long is read, here and later, as several that are no records.
+            while line := stream.readline(MAX_LINE + 1):
                 digest.update(line)
-                if columns is None and line.strip():
-                    columns = _columns(file, row, line, given)
+                seen.look(row, line)
                 place += len(line)
                 row += 1
                 if place - start >= SLICE_BYTES and not compressed:
-                    slices.append(Slice(file, name, "lines", start, place, first, columns or ()))
+                    slices.append(Slice(file, name, "lines", start, place, first, columns))
                     start, first = place, row
     except (OSError, EOFError, zlib.error) as error:
         raise BadSource(f"{file} cannot be read ({one_line(error)[:160]}); is it whole?") from None
-    if columns is None:
-        raise _empty(file)
+    seen.require()
     if place > start:
         slices.append(Slice(file, name, "lines", start, place, first, columns))
     return Layout(tuple(slices), f"sha256:{digest.hexdigest()}")
 
 
 def _find_far_lines(file: TableFile, name: str, given: Mapping[str, str]) -> Layout:
-    """Slices of lines at an address: only what lies where they are cut is read."""
-    slices, start = [], 0
+    """Slices of lines at an address: only what lies where they are cut is read, and lines until one is a record."""
+    columns, seen = tuple(sorted(given.items())), _Lines(file, given)
+    slices, start, place = [], 0, 0
     with opened(file) as stream:
-        place, line = 0, _line(file, stream, 0)
-        while line and not line.strip():
+        while not seen.found and (line := stream.readline(MAX_LINE + 1)):
+            seen.look(place, line)
             place += len(line)
-            line = _line(file, stream, place)
-        if not line:
-            raise _empty(file)
-        columns = _columns(file, place, line, given)
+        seen.require()
         while start < file.size:
             end = min(start + SLICE_BYTES, file.size)
             if end < file.size:
                 stream.seek(end - 1)
-                end += len(_line(file, stream, end)) - 1
+                end += len(stream.readline(MAX_LINE + 1)) - 1
             slices.append(Slice(file, name, "lines", start, end, start, columns))
             start = end
     return Layout(tuple(slices), file.mark or _sha256(file))
 
 
-def _line(file: TableFile, stream: IO[bytes], row: int) -> bytes:
-    line = stream.readline(MAX_LINE + 1)
-    if len(line) > MAX_LINE:
-        raise BadSource(f"{file}:{row + 1}: a line of more than {MAX_LINE:,} bytes is no record")
-    return line
+#: So many lines may be no record before a file is taken for no table.
+_TRIES = 100
 
 
-def _columns(file: TableFile, row: int, line: bytes, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    values = parsed(file, row, line)
-    _choose(file, given, named(values, given), list(values))
-    return tuple(sorted(given.items()))
+class _Lines:
+    """Looks for the first record among the lines of a file: a broken one before it costs itself."""
+
+    def __init__(self, file: TableFile, given: Mapping[str, str]) -> None:
+        self._file, self._given = file, given
+        self._tries = 0
+        self._fault: UserError = _empty(file)
+        self.found = False
+
+    def look(self, row: int, line: bytes) -> None:
+        """Raises the first line's fault after `_TRIES` lines that are no record."""
+        if self.found or not line.strip():
+            return
+        try:
+            values = parsed(self._file, row, line)
+            _choose(self._file, self._given, named(values, self._given), list(values))
+            self.found = True
+        except UserError as error:
+            self._fault = self._fault if self._tries else error
+            self._tries += 1
+            if self._tries >= _TRIES:
+                self.require()
+
+    def require(self) -> None:
+        """Raises the first line's fault where none was a record."""
+        if not self.found:
+            raise self._fault
 
 
 def _empty(file: TableFile) -> BadSource:

@@ -18,6 +18,8 @@ from codekiln.errors import BadSource, UserError, one_line
 
 #: A line beyond this is no record of a file.
 MAX_LINE = 256 * 1024**2
+#: Rows of Parquet that are unpacked together: so many, but no more than can be so many bytes.
+_BATCH_ROWS, _BATCH_BYTES = 256, 1024**3
 
 #: What a row may call each of its parts, the first that is there counts; a dot leads into a structure. The Stack 1.2
 #: has the `max_stars_repo_` names, The Stack v2 `repo_name`, `path`, `detected_licenses` and, by repository, `files`.
@@ -168,6 +170,8 @@ def named(values: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]
 def parsed(file: TableFile, row: int, line: bytes) -> dict[str, Any]:
     """The record of a line. Raises UserError with file and line where it is none."""
     place = f"{file}: byte {row:,}" if file.is_remote else f"{file}:{row + 1}"
+    if len(line) > MAX_LINE:
+        raise BadSource(f"{place}: a line of more than {MAX_LINE:,} bytes is no record")
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -198,6 +202,16 @@ def _rows(part: Slice) -> Iterator[tuple[int, dict[str, Any] | str]]:
             row += len(line) if part.file.is_remote else 1
 
 
+def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
+    """The rows of a batch, or why one is none: one of gigabytes never becomes a string."""
+    if batch.nbytes <= MAX_LINE:
+        yield from batch.to_pylist()
+        return
+    for row in range(batch.num_rows):
+        one = batch.slice(row, 1)
+        yield one.to_pylist()[0] if one.nbytes <= MAX_LINE else f"more than {MAX_LINE:,} bytes"
+
+
 def _parquet_rows(part: Slice) -> Iterator[tuple[int, dict[str, Any] | str]]:
     row = part.first
     names = dict(part.columns)
@@ -208,10 +222,13 @@ def _parquet_rows(part: Slice) -> Iterator[tuple[int, dict[str, Any] | str]]:
         with parquet(part.file) as file:
             shown = [name for name in file.schema_arrow.names if name in wanted]
             for group in range(part.start, part.end):
-                end = row + file.metadata.row_group(group).num_rows
+                told = file.metadata.row_group(group)
+                end = row + told.num_rows
+                # Each row of a batch may be the one value of a dictionary that the group stores once.
+                size = min(_BATCH_ROWS, max(1, _BATCH_BYTES // max(1, told.total_byte_size)))
                 try:
-                    for batch in file.iter_batches(batch_size=256, row_groups=[group], columns=shown):
-                        for values in batch.to_pylist():
+                    for batch in file.iter_batches(size, row_groups=[group], columns=shown):
+                        for values in _values(batch):
                             yield row, values
                             row += 1
                 except (OSError, pa.ArrowException) as error:
