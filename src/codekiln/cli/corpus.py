@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from codekiln.cli.common import (
     emit,
     executor_option,
     json_option,
+    output_file,
     output_folder,
     set_option,
     stage_root,
@@ -122,7 +125,7 @@ def explain(folder: str, path: str, unfinished: bool, as_json: bool) -> None:
     told = explain_file(root / "sources", root / "corpus", path, unfinished=unfinished)
     if not unfinished and unfinished_beside(root / "sources", root / "corpus"):
         say("a later build did not finish: --unfinished tells of that one")
-    emit(told, as_json, _indented(told))
+    emit(told, as_json, _indented(_readable(told)))
 
 
 @corpus.command("what-if")
@@ -189,7 +192,7 @@ def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: b
     summary = summarize(root / "sources", root / "corpus")
     del summary["provenance"]
     found = draw(root / "sources", root / "corpus", samples, seed)
-    path = output_folder(output) if output else Path(folder) / "corpus.html"
+    path = output_file(output, Path(folder) / "corpus.html")
     write_bytes(path, corpus_page(summary, found, how_made(root / "sources", root / "corpus")).encode())
     emit({**summary, "samples": found, "page": str(path)}, as_json, [f"{path}: open it in a browser"])
 
@@ -210,7 +213,7 @@ def attribution(folder: str, output: str | None, as_json: bool) -> None:
 
     columns = ["repo", "path", "revision", "licenses", "license_evidence", "content"]
     entries = attribute(Dataset.open(stage_root(folder, "corpus") / "corpus" / "train").rows(columns))
-    path = output_folder(output) if output else Path(folder) / "ATTRIBUTION.txt"
+    path = output_file(output, Path(folder) / "ATTRIBUTION.txt")
     write_bytes(path, attribution_text(entries).encode())
     said = f"{path}: {len(entries)} entries, {sum(len(entry['files']) for entry in entries)} files"
     emit({"entries": entries, "file": str(path)}, as_json, [said])
@@ -228,6 +231,14 @@ def _now_then(row: dict[str, Any]) -> list[int]:
     return [row[when][what] for what in ("files", "bytes") for when in ("now", "then")]
 
 
+def _readable(told: dict[str, Any]) -> dict[str, Any]:
+    """What `explain` tells, for a person: the time as a date, and nothing of what is empty."""
+    told = {key: value for key, value in told.items() if value not in (None, "", [])}
+    with suppress(KeyError, ValueError, OverflowError, OSError):  # a commit may claim any time
+        told["added_at"] = f"{datetime.fromtimestamp(told['added_at'], UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return told
+
+
 def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:
     """Nested dictionaries as indented `key: value` lines."""
     lines: list[str] = []
@@ -240,5 +251,5 @@ def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:
             )
             lines += ["  " * depth + f"{key}:", *("  " * (depth + 1) + row for row in rows)]
         else:
-            lines.append("  " * depth + f"{key}: {item}")
+            lines.append("  " * depth + f"{key}: {'-' if item is None else item}")
     return lines

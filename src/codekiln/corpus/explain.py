@@ -37,6 +37,8 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
     Raises:
         UserError: nothing that was looked at has this path, or several files do; or no unfinished build is there.
     """
+    if not path:
+        raise UserError("PATH is empty; give the path of a file as it is in its source")
     sources, corpus, unfinished = _chosen(sources, corpus, unfinished)
     mark = {"unfinished": True} if unfinished else {}
     decisions = (
