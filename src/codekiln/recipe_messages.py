@@ -193,6 +193,9 @@ def _complaint(item: Any, keys: Keys, model: type[BaseModel], value: Any, extra:
         )
         known = [*owner.model_fields, *(extra if len(keys) == 1 else ())]
         return unknown_key(str(keys[-1]), known, str(keys[-2]) if len(keys) > 1 else "a recipe")
+    if item["loc"][-1:] == ("[key]",) and kind == "literal_error":
+        (mapping,) = (one for one in _members(_field(model, keys[:-1])[0]) if get_origin(one) is dict)
+        return unknown_key(str(keys[-1]), map(str, get_args(get_args(mapping)[0])), str(keys[-2]))
     annotation, metadata = _field(model, keys)
     if kind == "missing":
         return f"is missing; it is {describe(annotation, metadata)}"

@@ -147,3 +147,14 @@ def test_the_commits_of_a_repository_are_one_entry() -> None:
     ]
     found = [(entry["revision"], entry["files"]) for entry in attribution(rows)]
     assert found == [(None, ["commit/ee", "commit/ff"]), ("ff", ["a.py", "commit/dd"])]
+
+
+def test_wrong_test_data_are_told_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = write(tmp_path / "code", {"a.py": program(1)})
+    wrong = f"corpus.against=[{tmp_path}/nowhere]"
+    assert run(["corpus", "build", str(code), "-o", str(tmp_path / "out"), "--set", wrong]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"test data {tmp_path}/nowhere: no such file or folder" in said
+    assert not (tmp_path / "out").exists()

@@ -36,7 +36,7 @@ corpus.add_command(secrets)
 corpus.add_command(decontaminate)
 
 
-@corpus.command()
+@corpus.command(short_help="Read sources; filter, deduplicate and split them.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the corpus.")
 @click.option(
@@ -64,9 +64,10 @@ def build(
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
     DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
     your own: --set corpus.licenses=any. The commits of a repository are read with --set sources.kinds=[files,commits];
-    issues and pull requests from GH Archive's files of events.
+    issues and pull requests from GH Archive's files of events. `codekiln recipes show corpus` lists what --set can
+    change: the keys under sources and corpus, and the seed.
     """
-    from codekiln.corpus.build import summarize
+    from codekiln.corpus.build import summarize, test_index
     from codekiln.corpus.sources.places import is_local
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
@@ -77,6 +78,7 @@ def build(
     loaded = load_recipe(recipe, [*overrides, *chosen], ("sources", "corpus", "seed"))
     folder = output_folder(output)
     runner = choose(executor, workers)
+    test_index(loaded.corpus)  # what is wrong with it is told before hours of reading
     with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
         bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
@@ -103,7 +105,7 @@ def build(
     emit(summary, as_json, lines)
 
 
-@corpus.command()
+@corpus.command(short_help="Tell why a file was kept or dropped.")
 @click.argument("folder", metavar="DIR")
 @click.argument("path", metavar="PATH")
 @click.option(
@@ -128,7 +130,7 @@ def explain(folder: str, path: str, unfinished: bool, as_json: bool) -> None:
     emit(told, as_json, _indented(_readable(told)))
 
 
-@corpus.command("what-if")
+@corpus.command("what-if", short_help="Show what other thresholds would keep.")
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--set",
@@ -170,7 +172,7 @@ def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
     emit(found, as_json, lines)
 
 
-@corpus.command()
+@corpus.command(short_help="Write a page about a corpus.")
 @click.argument("folder", metavar="DIR")
 @click.option("-o", "--output", metavar="FILE", help="The page.  [default: DIR/corpus.html]")
 @click.option(
@@ -197,7 +199,7 @@ def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: b
     emit({**summary, "samples": found, "page": str(path)}, as_json, [f"{path}: open it in a browser"])
 
 
-@corpus.command()
+@corpus.command(short_help="Write who must be named for the training files.")
 @click.argument("folder", metavar="DIR")
 @click.option("-o", "--output", metavar="FILE", help="The text.  [default: DIR/ATTRIBUTION.txt]")
 @json_option
