@@ -343,3 +343,14 @@ def test_a_key_that_a_mapping_does_not_take_is_named(key: str) -> None:
         load_recipe("quickstart", [f"sources.columns.{key}=text"])
     hint = "did you mean content?" if key == "contents" else "columns has: content, path, repo, language, "
     assert str(caught.value).startswith(f"--set sources.columns.{key}=text: unknown key; {hint}")
+
+
+def test_a_wrong_item_is_named_and_not_the_length_of_its_list() -> None:
+    for text, expected in [
+        ("sources.kinds=[commit]", "commit is not one of files, commits, issues, pull_requests"),
+        ("sources.kinds=[]", "at least 1 item"),
+    ]:
+        with pytest.raises(UserError) as caught:
+            load_recipe("quickstart", [text])
+        assert expected in str(caught.value)
+        assert "more mistake" not in str(caught.value)

@@ -37,6 +37,8 @@ def explain(
     found: dict[Keys, str] = {}
     for item in error.errors(include_url=False):
         keys = _keys(item["loc"], value, item["type"])
+        if item["type"] == "too_short" and len(_at(value, keys)) >= item["ctx"]["min_length"]:
+            continue  # pydantic counts the items that it took; those that it did not have complaints of their own
         if item["type"] == "value_error" and isinstance(_at(value, keys), dict):
             # Values that do not go together: an override that takes part is the place to look at.
             changed = [one for at, one in places.items() if at[: len(keys)] == keys and one.line is None]

@@ -149,12 +149,19 @@ def test_the_commits_of_a_repository_are_one_entry() -> None:
     assert found == [(None, ["commit/ee", "commit/ff"]), ("ff", ["a.py", "commit/dd"])]
 
 
-def test_wrong_test_data_are_told_before_anything_is_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("corpus.against=[nowhere]", "test data nowhere: no such file or folder"),
+        ("corpus.rules.nope=3", "no rule is called 'nope'"),
+        ("training.minutes=3", "this command reads sources, corpus and seed of a recipe, not training"),
+    ],
+)
+def test_wrong_settings_are_told_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, message: str
 ) -> None:
     code = write(tmp_path / "code", {"a.py": program(1)})
-    wrong = f"corpus.against=[{tmp_path}/nowhere]"
     assert run(["corpus", "build", str(code), "-o", str(tmp_path / "out"), "--set", wrong]) == 2
     (said,) = capsys.readouterr().err.splitlines()
-    assert f"test data {tmp_path}/nowhere: no such file or folder" in said
+    assert message in said
     assert not (tmp_path / "out").exists()

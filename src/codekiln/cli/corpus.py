@@ -68,6 +68,7 @@ def build(
     change: the keys under sources and corpus, and the seed.
     """
     from codekiln.corpus.build import summarize, test_index
+    from codekiln.corpus.rules import with_thresholds
     from codekiln.corpus.sources.places import is_local
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
@@ -78,7 +79,9 @@ def build(
     loaded = load_recipe(recipe, [*overrides, *chosen], ("sources", "corpus", "seed"))
     folder = output_folder(output)
     runner = choose(executor, workers)
-    test_index(loaded.corpus)  # what is wrong with it is told before hours of reading
+    # What is wrong with these is told before hours of reading.
+    with_thresholds(loaded.corpus.rules, loaded.corpus.rulesets)
+    test_index(loaded.corpus)
     with locked(folder, ["sources", "corpus"], sources=list(filter(is_local, loaded.sources.paths))):
         bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
