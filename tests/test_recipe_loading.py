@@ -335,3 +335,22 @@ def test_each_stage_command_says_what_it_reads(tmp_path: Path, capsys: pytest.Ca
         assert run([*words, "-o", str(tmp_path / "o"), "--set", other]) == 2
         assert f"--set {other}: this command reads " in capsys.readouterr().err
         assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("key", ["contents", "x"])
+def test_a_key_that_a_mapping_does_not_take_is_named(key: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load_recipe("quickstart", [f"sources.columns.{key}=text"])
+    hint = "did you mean content?" if key == "contents" else "columns has: content, path, repo, language, "
+    assert str(caught.value).startswith(f"--set sources.columns.{key}=text: unknown key; {hint}")
+
+
+def test_a_wrong_item_is_named_and_not_the_length_of_its_list() -> None:
+    for text, expected in [
+        ("sources.kinds=[commit]", "commit is not one of files, commits, issues, pull_requests"),
+        ("sources.kinds=[]", "at least 1 item"),
+    ]:
+        with pytest.raises(UserError) as caught:
+            load_recipe("quickstart", [text])
+        assert expected in str(caught.value)
+        assert "more mistake" not in str(caught.value)

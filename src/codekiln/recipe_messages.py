@@ -37,6 +37,8 @@ def explain(
     found: dict[Keys, str] = {}
     for item in error.errors(include_url=False):
         keys = _keys(item["loc"], value, item["type"])
+        if item["type"] == "too_short" and len(_at(value, keys)) >= item["ctx"]["min_length"]:
+            continue  # pydantic counts the items that it took; those that it did not have complaints of their own
         if item["type"] == "value_error" and isinstance(_at(value, keys), dict):
             # Values that do not go together: an override that takes part is the place to look at.
             changed = [one for at, one in places.items() if at[: len(keys)] == keys and one.line is None]
@@ -193,6 +195,9 @@ def _complaint(item: Any, keys: Keys, model: type[BaseModel], value: Any, extra:
         )
         known = [*owner.model_fields, *(extra if len(keys) == 1 else ())]
         return unknown_key(str(keys[-1]), known, str(keys[-2]) if len(keys) > 1 else "a recipe")
+    if item["loc"][-1:] == ("[key]",) and kind == "literal_error":
+        (mapping,) = (one for one in _members(_field(model, keys[:-1])[0]) if get_origin(one) is dict)
+        return unknown_key(str(keys[-1]), map(str, get_args(get_args(mapping)[0])), str(keys[-2]))
     annotation, metadata = _field(model, keys)
     if kind == "missing":
         return f"is missing; it is {describe(annotation, metadata)}"

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from corpus_kit import corpus, program, sources, write
+from corpus_kit import corpus, program, repository, sources, write
 
+from codekiln.cli.main import run
+from codekiln.corpus.licenses import attribution
 from codekiln.corpus.samples import draw
 
 HOSTILE = "x = '<script>alert(1)</script><img src=http://example.org/a.png>'\n"
@@ -86,3 +88,80 @@ def test_samples_are_real_files_and_few(built: Path) -> None:
     assert draw(*places, 2) == rows
     assert {row["path"] for row in draw(*places, 2, seed=1)} != {row["path"] for row in rows}
     assert draw(*places, 0) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["explain", "{built}/corpus/stage", "a.py"], "does not exist; give the folder of `codekiln corpus build`"),
+        (["explain", "{file}", "a.py"], "is a file, not a folder; give the folder of `codekiln corpus build`"),
+        (["what-if", "{built}/project", "--set", "alphabetic=0"], "holds no corpus that `codekiln corpus build` or a run has made"),
+        (["attribution", "{built}/corpus"], "/corpus holds no corpus that `codekiln corpus build` or a run has made; give {built}"),
+        (["explain", "{built}", ""], "PATH is empty; give the path of a file"),
+        (["inspect", "{built}", "-o", "{built}"], "{built} is a folder; give the path of a file with -o, such as {built}/corpus.html"),
+        (["attribution", "{built}", "-o", ""], "-o is empty; give the path of a file"),
+        (["secrets", ""], "a PATH is empty (is a shell variable unset?)"),
+        (["secrets", "{built}/nowhere"], "{built}/nowhere does not exist; give a file or folder"),
+        (["identify", ""], "a source is empty (is a shell variable unset?)"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_one_line(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    (tmp_path / "file").write_text("x")
+    places = {"built": built, "file": tmp_path / "file"}
+    assert run(["corpus", *(word.format(**places) for word in words)]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert message.format(**places) in said
+
+
+def test_explain_is_readable_and_exact(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["corpus", "explain", str(built), "near.py"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "status: dropped"
+    assert not any(line.endswith((": None", ": ")) for line in lines)
+    assert run(["corpus", "explain", str(built), "near.py", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["added_at"] is None
+
+
+def test_a_repository_does_not_become_an_output_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = write(tmp_path / "code", {"a.py": program(1)})
+    mine = repository(tmp_path / "mine", {"b.py": program(2)})
+    assert run(["corpus", "build", str(code), "-o", str(mine)]) == 2
+    assert "mine is a git repository; give a folder of its own with -o" in capsys.readouterr().err
+    assert sorted(path.name for path in mine.iterdir()) == [".git", "b.py"]
+
+
+def test_the_commits_of_a_repository_are_one_entry() -> None:
+    rows = [
+        {
+            "repo": "r",
+            "path": path,
+            "revision": revision,
+            "licenses": ["MIT"],
+            "license_evidence": "LICENSE: MIT",
+        }
+        for path, revision in [("a.py", "ff"), ("commit/ff", "ff"), ("commit/ee", "ee"), ("commit/dd", "ff")]
+    ]
+    found = [(entry["revision"], entry["files"]) for entry in attribution(rows)]
+    assert found == [(None, ["commit/ee", "commit/ff"]), ("ff", ["a.py", "commit/dd"])]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("corpus.against=[nowhere]", "test data nowhere: no such file or folder"),
+        ("corpus.rules.nope=3", "no rule is called 'nope'"),
+        ("training.minutes=3", "this command reads sources, corpus and seed of a recipe, not training"),
+    ],
+)
+def test_wrong_settings_are_told_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: str, message: str
+) -> None:
+    code = write(tmp_path / "code", {"a.py": program(1)})
+    assert run(["corpus", "build", str(code), "-o", str(tmp_path / "out"), "--set", wrong]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert message in said
+    assert not (tmp_path / "out").exists()

@@ -47,8 +47,8 @@ def test_mistakes_get_one_line(tmp_path, make, settings, message):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("", "--source is empty"),
-        (" ", "--source is empty"),
+        ("", "a source is empty"),
+        (" ", "a source is empty"),
         ("~nosuchuser/x", r"source ~nosuchuser/x cannot be read \(.*home directory"),
     ],
 )

@@ -157,10 +157,19 @@ def test_paths_are_told_apart_from_their_spelling(tmp_path):
     code = write(tmp_path / "x", {f"src/m{n}.py": program(n) for n in range(5)} | {"vendor/v.py": "1\n"})
     out = sources(tmp_path, code)
     built = corpus(tmp_path, out)
-    for text in ("./src/m1.py", "src//m1.py", "x:./src/m1.py", "src/../src/m1.py", "./m1.py"):
+    for text in (
+        "./src/m1.py",
+        "src//m1.py",
+        "x:./src/m1.py",
+        "src/../src/m1.py",
+        "./m1.py",
+        "x/src/m1.py",
+        f"{code}/src/m1.py",
+    ):
         assert explain(out, built, text)["path"] == "src/m1.py", text
     assert explain(out, built, "./vendor/")["reason"] == "vendored or built folder"
-    assert explain(out, built, "./vendor/v.py")["reason"] == "vendored or built folder"
+    for text in ("./vendor/v.py", "x/vendor/v.py", "x:vendor/v.py"):
+        assert explain(out, built, text)["reason"] == "vendored or built folder"
     with pytest.raises(UserError, match="was looked at"):
         explain(out, built, "./")
 

@@ -97,10 +97,37 @@ def output_folder(text: str) -> Path:
         ) from None
 
 
+def output_file(text: str | None, default: Path) -> Path:
+    """The file of `-o`, `default` where it is not given.
+
+    Raises:
+        UserError: as `output_folder`, or it is a folder.
+    """
+    if text == "":
+        raise UserError("-o is empty; give the path of a file")
+    path = default if text is None else output_folder(text)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the path of a file with -o, such as {path / default.name}")
+    return path
+
+
 def stage_root(folder: str, stage: str) -> Path:
-    """The folder that holds a stage's output: DIR itself where a command made it, or DIR/stages of a run."""
-    inner = Path(folder) / "stages"
-    return inner if inner.is_dir() and not (Path(folder) / stage).is_dir() else Path(folder)
+    """The folder that holds a stage's output: DIR itself where a command made it, or DIR/stages of a run.
+
+    Raises:
+        UserError: DIR is no folder, or holds nothing of that stage, finished or not.
+    """
+    given = Path(folder)
+    if not given.is_dir():
+        what = "is a file, not a folder" if given.exists() else "does not exist"
+        raise UserError(f"{folder or 'DIR'} {what}; give the folder of `codekiln {stage} build`, or of a run")
+    inner = given / "stages"
+    root = inner if inner.is_dir() and not (given / stage).is_dir() else given
+    if not any((root / name).is_dir() for name in (stage, f"{stage}.partial", "sources.partial")):
+        near = given.resolve().parent
+        hint = f"; give {near}" if (near / stage).is_dir() else ""
+        raise UserError(f"{folder} holds no {stage} that `codekiln {stage} build` or a run has made{hint}")
+    return root
 
 
 def emit(document: Any, as_json: bool, lines: Iterable[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from codekiln.cli.common import (
     emit,
     executor_option,
     json_option,
+    output_file,
     output_folder,
     set_option,
     shards_option,
@@ -34,7 +37,7 @@ corpus.add_command(secrets)
 corpus.add_command(decontaminate)
 
 
-@corpus.command()
+@corpus.command(short_help="Read sources; filter, deduplicate and split them.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the corpus.")
 @click.option(
@@ -64,9 +67,11 @@ def build(
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
     DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of
     your own: --set corpus.licenses=any. The commits of a repository are read with --set sources.kinds=[files,commits];
-    issues and pull requests from GH Archive's files of events.
+    issues and pull requests from GH Archive's files of events. `codekiln recipes show corpus` lists what --set can
+    change: the keys under sources and corpus, and the seed.
     """
-    from codekiln.corpus.build import summarize
+    from codekiln.corpus.build import summarize, test_index
+    from codekiln.corpus.rules import with_thresholds
     from codekiln.corpus.sources.places import is_local
     from codekiln.pipeline.runner import bring, locked
     from codekiln.pipeline.stages import corpus_stage, sources_stage
@@ -78,6 +83,9 @@ def build(
     folder = output_folder(output)
     runner = choose(executor, workers)
     local = list(filter(is_local, loaded.sources.paths))
+    # What is wrong with these is told before hours of reading.
+    with_thresholds(loaded.corpus.rules, loaded.corpus.rulesets)
+    test_index(loaded.corpus)
     with locked(folder, ["sources", "corpus"], sources=local), stored(folder, shards):
         bring(folder / "sources", sources_stage(loaded, runner, folder))
         bring(folder / "corpus", corpus_stage(loaded, folder / "sources", runner))
@@ -104,7 +112,7 @@ def build(
     emit(summary, as_json, lines)
 
 
-@corpus.command()
+@corpus.command(short_help="Tell why a file was kept or dropped.")
 @click.argument("folder", metavar="DIR")
 @click.argument("path", metavar="PATH")
 @click.option(
@@ -126,10 +134,10 @@ def explain(folder: str, path: str, unfinished: bool, as_json: bool) -> None:
     told = explain_file(root / "sources", root / "corpus", path, unfinished=unfinished)
     if not unfinished and unfinished_beside(root / "sources", root / "corpus"):
         say("a later build did not finish: --unfinished tells of that one")
-    emit(told, as_json, _indented(told))
+    emit(told, as_json, _indented(_readable(told)))
 
 
-@corpus.command("what-if")
+@corpus.command("what-if", short_help="Show what other thresholds would keep.")
 @click.argument("folder", metavar="DIR")
 @click.option(
     "--set",
@@ -171,7 +179,7 @@ def what_if(folder: str, changes: tuple[str, ...], as_json: bool) -> None:
     emit(found, as_json, lines)
 
 
-@corpus.command()
+@corpus.command(short_help="Write a page about a corpus.")
 @click.argument("folder", metavar="DIR")
 @click.option("-o", "--output", metavar="FILE", help="The page.  [default: DIR/corpus.html]")
 @click.option(
@@ -193,12 +201,12 @@ def inspect(folder: str, output: str | None, samples: int, seed: int, as_json: b
     summary = summarize(root / "sources", root / "corpus")
     del summary["provenance"]
     found = draw(root / "sources", root / "corpus", samples, seed)
-    path = output_folder(output) if output else Path(folder) / "corpus.html"
+    path = output_file(output, Path(folder) / "corpus.html")
     write_bytes(path, corpus_page(summary, found, how_made(root / "sources", root / "corpus")).encode())
     emit({**summary, "samples": found, "page": str(path)}, as_json, [f"{path}: open it in a browser"])
 
 
-@corpus.command()
+@corpus.command(short_help="Write who must be named for the training files.")
 @click.argument("folder", metavar="DIR")
 @click.option("-o", "--output", metavar="FILE", help="The text.  [default: DIR/ATTRIBUTION.txt]")
 @json_option
@@ -214,7 +222,7 @@ def attribution(folder: str, output: str | None, as_json: bool) -> None:
 
     columns = ["repo", "path", "revision", "licenses", "license_evidence", "content"]
     entries = attribute(Dataset.open(stage_root(folder, "corpus") / "corpus" / "train").rows(columns))
-    path = output_folder(output) if output else Path(folder) / "ATTRIBUTION.txt"
+    path = output_file(output, Path(folder) / "ATTRIBUTION.txt")
     write_bytes(path, attribution_text(entries).encode())
     said = f"{path}: {len(entries)} entries, {sum(len(entry['files']) for entry in entries)} files"
     emit({"entries": entries, "file": str(path)}, as_json, [said])
@@ -232,6 +240,14 @@ def _now_then(row: dict[str, Any]) -> list[int]:
     return [row[when][what] for what in ("files", "bytes") for when in ("now", "then")]
 
 
+def _readable(told: dict[str, Any]) -> dict[str, Any]:
+    """What `explain` tells, for a person: the time as a date, and nothing of what is empty."""
+    told = {key: value for key, value in told.items() if value not in (None, "", [])}
+    with suppress(KeyError, ValueError, OverflowError, OSError):  # a commit may claim any time
+        told["added_at"] = f"{datetime.fromtimestamp(told['added_at'], UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return told
+
+
 def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:
     """Nested dictionaries as indented `key: value` lines."""
     lines: list[str] = []
@@ -244,5 +260,5 @@ def _indented(value: dict[str, Any], depth: int = 0) -> list[str]:
             )
             lines += ["  " * depth + f"{key}:", *("  " * (depth + 1) + row for row in rows)]
         else:
-            lines.append("  " * depth + f"{key}: {item}")
+            lines.append("  " * depth + f"{key}: {'-' if item is None else item}")
     return lines

@@ -7,7 +7,7 @@ import click
 from codekiln.cli.common import emit, json_option, table
 
 
-@click.command()
+@click.command(short_help="Tell language, flags and licence of files.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--max-file-bytes",

@@ -9,7 +9,7 @@ import click
 from codekiln.cli.common import emit, json_option, table
 
 
-@click.command()
+@click.command(short_help="Tell where secrets and personal data stand.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @json_option
 def secrets(paths: tuple[str, ...], as_json: bool) -> None:

@@ -16,7 +16,7 @@ from codekiln.errors import UserError
 _TOGETHER = 1 << 24
 
 
-@click.command()
+@click.command(short_help="Find documents that share text with test data.")
 @click.argument("paths", nargs=-1, required=True, metavar="DIR|PATH...")
 @click.option(
     "--against",

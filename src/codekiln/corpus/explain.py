@@ -25,7 +25,7 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
 
     Args:
         unfinished: tell of the build that did not finish, though a finished corpus is there.
-        path: a stored path, `repo:path`, or the end of one that fits a single file; `./` is taken off. A commit is
+        path: a stored path, `repo:path`, `repo/path`, or the end of one that fits a single file; `./` is taken off. A commit is
             `commit/ID`, of which the first digits do, a conversation `issues/NUMBER` or `pull/NUMBER`.
 
     Returns:
@@ -37,6 +37,8 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
     Raises:
         UserError: nothing that was looked at has this path, or several files do; or no unfinished build is there.
     """
+    if not path:
+        raise UserError("PATH is empty; give the path of a file as it is in its source")
     sources, corpus, unfinished = _chosen(sources, corpus, unfinished)
     mark = {"unfinished": True} if unfinished else {}
     decisions = (
@@ -53,7 +55,10 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
             row
             for row in skips
             if row["path"].endswith("/")
-            and any(text.startswith(row["path"]) for text in (path, path.partition(":")[2]))
+            and any(
+                text.startswith(row["path"])
+                for text in (path, path.partition(":")[2], path.removeprefix(f"{row['repo']}/"))
+            )
         ]
         if not inside:
             raise UserError(
@@ -115,7 +120,7 @@ def _normal(path: str) -> str:
 def _match(rows: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
     for fits in (
         lambda row: path in (row["path"], f"{row['repo']}:{row['path']}"),
-        lambda row: row["path"].endswith("/" + path) or path.endswith(f"/{row['repo']}/{row['path']}"),
+        lambda row: row["path"].endswith("/" + path) or f"/{path}".endswith(f"/{row['repo']}/{row['path']}"),
         lambda row: (
             path.rpartition(":")[0] in ("", row["repo"]) and _begins(row["path"], path.rpartition(":")[2])
         ),

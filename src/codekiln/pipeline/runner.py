@@ -222,7 +222,7 @@ def check_folder(
         sources: paths that are read; the folder may lie in one of them, but not hold one.
 
     Raises:
-        UserError: the path is a file, or holds a source, or what somebody else has made and would be replaced.
+        UserError: the path is a file or a repository, or holds a source, or what somebody else has made and would be replaced.
     """
     for place in (folder, *folder.parents):
         if os.path.lexists(place):
@@ -235,6 +235,10 @@ def check_folder(
             raise UserError(f"{folder} holds the source {source}; give a folder of its own with -o")
     with disk_errors(folder):
         names = set(os.listdir(folder)) if folder.exists() else set()
+    if (
+        ".git" in names and OUTPUT_MARK not in names
+    ):  # marked as output, it could no longer be read as a source
+        raise UserError(f"{folder} is a git repository; give a folder of its own with -o")
     begun = OUTPUT_MARK in names and any(name.partition("/")[0] in names for name in stages)
     if not begun and (taken := sorted(names.intersection(shown))):
         raise not_ours(folder / taken[0])

@@ -33,7 +33,11 @@ def corpus_page(summary: dict[str, Any], samples: list[dict[str, Any]], made: di
         made: names and values that say how the corpus was made.
     """
     funnel = summary["funnel"]
-    read = [Drop(**row) for row in summary["skipped"]]
+    # Of what was not read the size is often not known: a commit, a folder, a link.
+    read = [
+        Drop(**{**row, "bytes": None if row["reason"] != "empty" and not row["bytes"] else row["bytes"]})
+        for row in summary["skipped"]
+    ]
     dropped = [Drop(**row) for row in summary["drops"]]
     parts: list[tuple[str, str, list[Child]]] = [
         (

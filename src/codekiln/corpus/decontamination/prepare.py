@@ -28,11 +28,11 @@ def prepare_index(against: Sequence[str], rules: GramRules, folder: Path) -> Pat
     try:
         marks = [[_name(path), given, hash_file(path)] for path, given in files]
     except OSError as error:
-        raise UserError(f"--against {one_line(error)}; check the path and its permissions") from None
+        raise UserError(f"test data {one_line(error)}; check the path and its permissions") from None
     key = hash_json([VERSION, rules.model_dump(mode="json"), marks])
     path = folder / f"{key[:32]}.arrow"
     if not path.is_file():
-        say(f"decontamination: indexing {len(files)} files of test data")
+        say(f"decontamination: indexing {len(files)} {'file' if len(files) == 1 else 'files'} of test data")
         save_index(build_index(read_texts(files), rules), path)
     return path
 

@@ -39,7 +39,7 @@ def split_against(text: str) -> tuple[Path, tuple[str, ...] | None]:
     fields = tuple(part.strip() for part in tail.split(",") if part.strip())
     if colon and head and fields and Path(head).expanduser().exists():
         return Path(head).expanduser(), fields
-    raise UserError(f"--against {text}: no such file or folder; give PATH or PATH:field,field")
+    raise UserError(f"test data {text}: no such file or folder; give PATH or PATH:field,field")
 
 
 def files_against(texts: Sequence[str]) -> list[tuple[Path, tuple[str, ...] | None]]:
@@ -64,7 +64,7 @@ def files_against(texts: Sequence[str]) -> list[tuple[Path, tuple[str, ...] | No
             inside = [one for one in inside if row_format(one)]
         if not inside:
             raise UserError(
-                f"--against {text}: no file of a known test set in it; give a file, with its fields as PATH:field,field"
+                f"test data {text}: no file of a known test set in it; give a file, with its fields as PATH:field,field"
             )
         found += [(one, given) for one in inside]
     return list(dict.fromkeys(found))

@@ -37,7 +37,9 @@ def attribution(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     entries: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
     for row in rows:
         ids = tuple(row["licenses"] or ())
-        key = (str(row["repo"]), str(row.get("revision") or ""), ids)
+        revision = str(row.get("revision") or "")
+        # A commit is named by its own id: the commits of a repository stand together.
+        key = (str(row["repo"]), "" if row["path"] == f"commit/{revision}" else revision, ids)
         entry = entries.setdefault(key, {"evidence": set(), "copyright": set(), "files": []})
         entry["files"].append(row["path"])
         entry["evidence"].add(row["license_evidence"])

@@ -30,10 +30,12 @@ def scan(paths: list[str]) -> Scan:
     """Look into files and, without following links, into everything below folders.
 
     Raises:
-        UserError: a path does not exist or is neither a file nor a folder.
+        UserError: a path is empty, does not exist or is neither a file nor a folder.
     """
     result = Scan()
     for given in paths:
+        if not given:
+            raise UserError("a PATH is empty (is a shell variable unset?); give a file or folder")
         root = Path(given)
         for name, inner in _files(root, result):
             data = walking.read_inside(root if inner else root.parent, inner or root.name, MAX_BYTES + 1)
@@ -62,8 +64,12 @@ def _files(root: Path, result: Scan) -> Iterator[tuple[str, str]]:
     """(path to show, path below the root or "" for the root itself) of regular files, in order."""
     try:
         if root.is_symlink() or not root.exists():
-            what = "a link; give what it points to" if root.is_symlink() else "not there"
-            raise UserError(f"{names.printable(str(root))}: {what}")
+            what = (
+                "is a link; give what it points to"
+                if root.is_symlink()
+                else "does not exist; give a file or folder"
+            )
+            raise UserError(f"{names.printable(str(root))} {what}")
         if root.is_file():
             yield str(root), ""
             return

@@ -68,6 +68,8 @@ def refusal_of(path: Path) -> str | None:
             if locate(place):
                 return None
         except Refused as refused:
+            if not os.path.lexists(place / ".git"):  # a folder that may not be looked into
+                return None
             reason = str(refused)
             return f"{place}: {reason}{_way_out(place) if reason == _FOREIGN else ''}"
         except OSError:

@@ -141,6 +141,8 @@ def from_paths(
             listings[str(path)] = _folder(path, walked)
             for found in inner:
                 add_repository(found, Path(found.folder))
+    if trees:  # a long history takes a while, and nothing else would be said meanwhile
+        say(f"listing {len(trees)} git {'repository' if len(trees) == 1 else 'repositories'}")
     for top, (repository, prefixes) in trees.items():
         listings[top] = left_out.attempt(
             broken, Path(top), partial(_repository, repository, prefixes, config)

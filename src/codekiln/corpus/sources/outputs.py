@@ -27,7 +27,7 @@ def refusal(text: str, place: str) -> UserError:
     """The one line for a source in the output folder `place`."""
     return UserError(
         f"source {text} is {REASON} ({place} holds {OUTPUT_MARK}), which is never learned from; "
-        "give the code itself"
+        "give the code itself, or delete that file if this is no output"
     )
 
 

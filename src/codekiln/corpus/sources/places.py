@@ -65,7 +65,7 @@ def locate(paths: Sequence[str], record: Path | None = None, *, fetch: bool = Tr
 
 def _local(text: str) -> Place:
     if not text.strip():
-        raise UserError(f"--source is empty (is a shell variable unset?); give {_KINDS}")
+        raise UserError(f"a source is empty (is a shell variable unset?); give {_KINDS}")
     try:
         path = Path(text).expanduser().resolve(strict=True)
         kind = path.stat().st_mode
