@@ -108,3 +108,13 @@ def test_an_ignore_file_that_is_too_large_closes_its_folder(tmp_path, data):
     found, _ = walking.walk(tmp_path)
     assert [path for path, _ in found.files] == ["b.py"]
     assert found.skipped == [("d/", "its .gitignore: too many rules")]
+
+
+@pytest.mark.parametrize("piece", ["a", "*a", "[!a]", "[:", "[[:alpha:]]", "**/", "é"])
+def test_a_very_long_pattern_is_soon_read(piece):
+    data = piece.encode() * (ignoring.MAX_BYTES // 6 // len(piece.encode()))
+    start = time.process_time()
+    rules = ignoring.parse(data)
+    assert rules is not None
+    assert all(ignoring.verdict(rules, path, False) is not True for path in ("b", "a/b"))
+    assert time.process_time() - start < 4
