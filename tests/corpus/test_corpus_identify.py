@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codekiln.corpus import languages
 from codekiln.corpus.flags import FLAGS, flags_of
 from codekiln.corpus.identify import identify
 from codekiln.errors import UserError
@@ -225,3 +226,13 @@ def test_the_command_prints_one_document(project: Path) -> None:
     plain = subprocess.run(words[:-1], capture_output=True, text=True, check=True).stdout
     assert "latin.c" in plain
     assert "c#" in plain
+
+
+def test_interpreters_with_versions_and_arguments() -> None:
+    for line, language in (
+        ("#!/usr/bin/env python3.12\n", "python"),
+        ("#!/usr/bin/env -S node --harmony\n", "javascript"),
+        ("#! /bin/sh -e\n", "shell"),
+        ("#!/usr/bin/env\n", None),
+    ):
+        assert languages.by_shebang(line) == language

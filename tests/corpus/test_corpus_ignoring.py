@@ -171,3 +171,13 @@ def test_an_inner_rule_takes_back_an_outer_one_below_a_broken_repository(tmp_pat
         "in/deep/yes",
         "in/keep.log",
     ]
+
+
+@pytest.mark.parametrize("piece", ["a", "*a", "[!a]", "[:", "[[:alpha:]]", "**/", "é"])
+def test_a_very_long_pattern_is_soon_read(piece):
+    data = piece.encode() * (ignoring.MAX_BYTES // 6 // len(piece.encode()))
+    start = time.process_time()
+    rules = ignoring.parse(data)
+    assert rules is not None
+    assert all(ignoring.verdict(rules, path, False) is not True for path in ("b", "a/b"))
+    assert time.process_time() - start < 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections.abc import Iterator
@@ -12,9 +13,11 @@ import pytest
 from corpus_kit import corpus, program, rows, sources, write
 
 from codekiln.corpus.explain import explain
+from codekiln.corpus.languages import LANGUAGES
 from codekiln.corpus.parsing import Parser
 from codekiln.corpus.rules import PARSE_ERRORS
 from codekiln.corpus.whatif import what_if
+from codekiln.fim import grammar_of
 
 SOUND = {
     "c": "int f(int a) {\n  return a + 1;\n}\n",
@@ -70,6 +73,34 @@ def test_hostile_files_have_an_end(parser: Parser, language: str, piece: str) ->
     parser.errors(language, "x", (piece * 100_000)[:100_000].encode())
     assert time.monotonic() - begun < 60  # of processor time the kernel allows four seconds
     assert parser.errors(language, "x", SOUND[language].encode()) == 0
+
+
+_RANDOM = random.Random(5).randbytes(4_000)
+HOSTILE = {
+    "open brackets": b"([{" * 3_000,
+    "deep nesting": b"(" * 5_000 + b"a" + b")" * 5_000,
+    "NUL bytes": b"\0" * 10_000,
+    "no UTF-8": _RANDOM,
+    "one token": b"if " * 3_000,
+    "open string": b'a = "' + b"b" * 10_000,
+    "open comment": b"/* " * 3_000,
+    "tags": b"<a>" * 3_000,
+    "deep indentation": b"".join(b" " * depth + b"if a:\n" for depth in range(150)),
+}
+
+
+@pytest.mark.slow
+def test_no_grammar_holds_on_to_a_hostile_file(parser: Parser) -> None:
+    with_grammar = [language for language in LANGUAGES if grammar_of(language)]
+    assert len(with_grammar) >= 60
+    for language in with_grammar:
+        for name, data in HOSTILE.items():
+            begun = time.monotonic()
+            share = parser.errors(language, "x", data)
+            # Of processor time the kernel allows 3.5 seconds; what is above is waiting for it.
+            assert time.monotonic() - begun < 60, f"{language}: {name}"
+            assert share is None or 0 <= share <= 1
+    assert parser.errors("python", "x", b"x = 1\n") == 0
 
 
 def test_a_crash_costs_one_answer(parser: Parser) -> None:

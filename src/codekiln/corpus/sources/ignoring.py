@@ -102,7 +102,9 @@ def _steps(pattern: bytes, by_name: bool) -> list[bytes]:
     while place < len(pattern):
         char = pattern[place : place + 1]
         if char == b"*":
-            end = len(pattern) - len(pattern[place:].lstrip(b"*"))
+            end = place + 1
+            while pattern[end : end + 1] == b"*":
+                end += 1
             whole = not by_name and end - place > 1 and (place == 0 or pattern[place - 1 : place] == b"/")
             place, step = _stars(pattern, end, whole)
             steps.append(step)
@@ -140,15 +142,21 @@ def _bracket(pattern: bytes, place: int) -> tuple[int, bytes]:
     negated = pattern[place : place + 1] in (b"!", b"^")
     place += negated
     chosen: set[int] = set()
-    before, first = -1, True
+    before, first, close = -1, True, 0
     while first or pattern[place : place + 1] != b"]":
         first = False
-        named = re.compile(rb"\[:([^\]]*):\]").match(pattern, place)
-        if named:
-            if named[1] not in _CLASSES:
+        if close < place + 2:
+            close = pattern.find(b"]", place + 2) % (len(pattern) + 1)  # the end where there is none
+        if (
+            pattern.startswith(b"[:", place)
+            and pattern.endswith(b":", place + 2, close)
+            and close < len(pattern)
+        ):
+            name = pattern[place + 2 : close - 1]
+            if name not in _CLASSES:
                 raise _Never
-            chosen.update(_CLASSES[named[1]].encode())
-            place, before = named.end(), -1
+            chosen.update(_CLASSES[name].encode())
+            place, before = close + 1, -1
         elif (
             pattern[place : place + 1] == b"-"
             and before >= 0
@@ -161,8 +169,19 @@ def _bracket(pattern: bytes, place: int) -> tuple[int, bytes]:
             place, before = _one(pattern, place)
             chosen.add(before)
     taken = (set(range(256)) - chosen if negated else chosen) - {ord("/")}
-    step = b"[" + b"".join(b"\\x%02x" % byte for byte in sorted(taken)) + b"]" if taken else b"(?!)"
-    return place + 1, step
+    return place + 1, _one_of(taken)
+
+
+def _one_of(taken: set[int]) -> bytes:
+    """An expression for one of some bytes, by ranges: as long as what it was written as."""
+    ranges: list[list[int]] = []
+    for byte in sorted(taken):
+        if ranges and ranges[-1][1] == byte - 1:
+            ranges[-1][1] = byte
+        else:
+            ranges.append([byte, byte])
+    inside = b"".join(b"\\x%02x-\\x%02x" % (first, last) for first, last in ranges)
+    return b"[" + inside + b"]" if taken else b"(?!)"
 
 
 def _one(pattern: bytes, place: int) -> tuple[int, int]:
@@ -202,12 +221,13 @@ def _group(opened: bytes, steps: list[bytes], end: bytes) -> bytes:
 
 
 def _component(steps: list[bytes]) -> bytes:
-    pieces: list[bytes] = [b""]
+    split: list[list[bytes]] = [[]]
     for step in steps:
         if step == _STAR:
-            pieces.append(b"")
+            split.append([])
         else:
-            pieces[-1] += step
+            split[-1].append(step)
+    pieces = [b"".join(piece) for piece in split]
     if len(pieces) == 1:
         return pieces[0]
     middle = b"".join(b"(?>[^/]*?" + piece + b")" for piece in pieces[1:-1])
