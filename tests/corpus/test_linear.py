@@ -229,4 +229,4 @@ def test_some_patterns_are_linear() -> None:
 
 @pytest.mark.slow
 def test_every_pattern_is_linear() -> None:
-    assert complaints(1, lambda number: True) == []
+    assert complaints(3, lambda number: True) == []
