@@ -34,6 +34,8 @@ LONGEST = {
     "corpus.sources.names": 4_096,
     "corpus.decontamination.testsets": 4_096,
 }
+#: These end after 1,024 characters and are only asked for behind the name of a secret.
+AT_A_PLACE = ("corpus.secrets.fields._VALUES", "corpus.secrets.fields._ESCAPED")
 #: Seconds that one text may take where what a pattern sees is limited.
 AT_MOST = 0.1
 #: Linear time grows fourfold from the third length to the fourth, quadratic time sixteenfold.
@@ -195,7 +197,7 @@ def complaints(share: int, chosen: Callable[[int], bool]) -> list[str]:
     for number, (name, pattern) in enumerate(sorted(patterns().items())):
         if not chosen(number):
             continue
-        once = name.partition("[")[0] in anchored
+        once = name.partition("[")[0] in anchored or name.startswith(AT_A_PLACE)
         for begin, piece in hostile(pattern, share):
             if text := complaint(name, pattern, once, begin, piece):
                 found.append(f"{text}: {begin!r} and then {piece!r} ({pattern.pattern!r:.200})")
@@ -229,4 +231,4 @@ def test_some_patterns_are_linear() -> None:
 
 @pytest.mark.slow
 def test_every_pattern_is_linear() -> None:
-    assert complaints(1, lambda number: True) == []
+    assert complaints(8, lambda number: True) == []
