@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_kit import program, repository
+from corpus_kit import program, repository, sources
 from registry_kit import Server, indexed, publish, publish_npm, sdist, server
 
 from codekiln.cli.main import run
@@ -22,6 +22,7 @@ from codekiln.corpus.sources.registries.pages import read_page
 from codekiln.corpus.sources.registries.records import parse
 from codekiln.downloads.web import WebError
 from codekiln.errors import CodekilnError, RunError, UserError
+from codekiln.shards import Dataset
 
 __all__ = ["indexed", "server"]
 
@@ -267,16 +268,13 @@ def test_every_source_is_settled_before_the_first_is_read(
         )
         return status, capsys.readouterr().err
 
-    status, said = build(code, "pypi:tool", "pypi:missing")
+    status, said = build("pypi:missing")
     assert status == 2
     assert said.strip().splitlines()[-1].startswith("codekiln: error: source pypi:missing: no such")
-    assert not [path for path in indexed.paths() if path.startswith("/files/")]
-    assert not (tmp_path / "out" / "sources").exists()
     status, said = build(code, "pypi:tool", tmp_path / "none")
     assert (status, "does not exist" in said) == (2, True)
-    indexed.pages["/simple/missing/"] = (500, {}, b"")
-    status, said = build(code, "pypi:tool", "pypi:missing")
-    assert (status, "answered 500" in said) == (1, True)
+    assert not [path for path in indexed.paths() if path.startswith("/files/")]
+    assert not (tmp_path / "out" / "sources").exists()
     status, said = build(code, "pypi:tool")
     assert status == 0, said
     assert (
@@ -285,6 +283,48 @@ def test_every_source_is_settled_before_the_first_is_read(
         ]
         == "1.0"
     )
+
+
+@pytest.mark.parametrize("how", ["missing", "fails", "hangs", "broken archive"])
+def test_a_package_that_cannot_be_had_costs_itself(
+    indexed: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+) -> None:
+    monkeypatch.setenv("PIP_TIMEOUT", "0.1")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    publish(indexed, "tool", {"tool-1.0.tar.gz": DATA})
+    reason = {
+        "missing": "no such package",
+        "fails": "answered 500",
+        "hangs": "does not answer",
+        "broken archive": "sha256",
+    }
+    if how == "fails":
+        indexed.pages["/simple/other/"] = (500, {}, b"")
+    elif how == "hangs":
+        indexed.pages["/simple/other/"] = indexed.hangs
+    elif how == "broken archive":
+        publish(indexed, "other", {"other-1.0.tar.gz": DATA})
+        indexed.pages["/files/other-1.0.tar.gz"] = (200, {}, DATA[:-9] + b"something")
+    out = sources(tmp_path, *["pypi:other", "pypi:tool"])  # type: ignore[list-item]
+    assert {row["repo"] for row in Dataset.open(out / "files").rows()} == {"tool"}
+    (left_out,) = (row for row in Dataset.open(out / "skipped").rows() if row["repo"] == "pypi:other")
+    assert reason[how] in left_out["reason"]
+    told = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert len(told) == 1
+    assert "(this source is left out, the others are read)" in told[0]
+
+    # When it can be had, a build reads it.
+    publish(
+        indexed,
+        "other",
+        {"other-1.0.tar.gz": sdist("other", "1.0", {"LICENSE": "MIT", "other.py": program(3)})},
+    )
+    again = sources(tmp_path / "again", *["pypi:other", "pypi:tool"])  # type: ignore[list-item]
+    assert {row["repo"] for row in Dataset.open(again / "files").rows()} == {"tool", "other"}
 
 
 def test_an_answer_of_odd_types_is_no_traceback(indexed: Server) -> None:

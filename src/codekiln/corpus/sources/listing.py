@@ -1,7 +1,6 @@
 """From the paths of a configuration to candidates: files that may be read, each with the source it is in.
 
-Nothing is read here but what decides (ignore files, licence texts, git's index): contents come later, in
-batches (`codekiln.corpus.reading`).
+Nothing is read here but what decides (ignore files, licence texts, git's index): contents come later (`reading`).
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from codekiln.corpus.sources.registries.packages import Brought
 from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
 from codekiln.corpus.sources.triage import triage
 from codekiln.downloads.addresses import shown
-from codekiln.errors import BadSource, UserError
+from codekiln.errors import BadSource, CodekilnError, UserError
 from codekiln.progress import say
 from codekiln.shards.disk import hash_file
 
@@ -53,7 +52,7 @@ def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: boo
     Raises:
         UserError: a path does not exist, an archive is corrupt, a revision is unknown or asked of a path
             outside git, or there is nothing to read at all.
-        RunError: a package or an address cannot be had.
+        RunError, UserError: no source can be had, or the network is off.
     """
     unknown = set(config.languages or ()) - set(languages.LANGUAGES)
     if unknown:
@@ -106,7 +105,7 @@ def from_paths(
     """
     trees: dict[str, tuple[git.Repository, list[str]]] = {}
     listings: dict[str, Listing] = {}
-    broken: list[BadSource] = []
+    broken: list[CodekilnError] = []
 
     def add_repository(repository: git.Repository, path: Path) -> None:
         prefix = os.path.relpath(path, repository.folder).replace(os.sep, "/")
@@ -114,6 +113,9 @@ def from_paths(
 
     for place in places.locate(config.paths, record, fetch=fetch):
         text, path = place.text, place.path
+        if place.fault is not None:
+            listings[text] = left_out.nothing_of(broken, text, place.fault, str(place.fault))
+            continue
         archive = None if place.table or path.is_dir() else archives.suffix_of(path.name)
         repository = None if archive or place.table else git.find(path)
         if repository and not repository.bare and not git.sees(repository, path):

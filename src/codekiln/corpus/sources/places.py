@@ -14,7 +14,7 @@ from codekiln.corpus.sources.registries.records import parse
 from codekiln.corpus.sources.table_files import TableFile, suffix_of
 from codekiln.downloads import cachefolder
 from codekiln.downloads.addresses import shown
-from codekiln.errors import RunError, UserError, one_line
+from codekiln.errors import CodekilnError, RunError, UserError, one_line
 
 _ADDRESS = re.compile(r"[a-z+]+://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 #: What a source may be, for messages.
@@ -23,12 +23,16 @@ _KINDS = "a repository, folder, file or archive"
 
 @dataclass(frozen=True)
 class Place:
-    """A source as it was given, and its path on this machine: that of a `table`, or of the archive of a `package`."""
+    """A source as it was given, and its path on this machine: that of a `table`, or of the archive of a `package`.
+
+    `fault`: why a registry or server does not give it; the path is then none.
+    """
 
     text: str
     path: Path
     table: TableFile | None = None
     package: Brought | None = None
+    fault: CodekilnError | None = None
 
 
 def is_local(text: str) -> bool:
@@ -43,19 +47,22 @@ def locate(paths: Sequence[str], record: Path | None = None, *, fetch: bool = Tr
     and `fetch` are those of `registries.packages.bring`.
 
     Raises:
-        UserError: a source does not exist, cannot be read, or is codekiln's own output.
-        RunError: a registry or server fails, or the network is off.
+        UserError: a path does not exist, cannot be read, or is codekiln's own output.
+        RunError: the network is off, or the disk is full.
     """
     texts = list(dict.fromkeys(paths))
     specs = {text: spec for text in texts if (spec := parse(text)) is not None}
     far = [text for text in texts if remote_tables.is_address(text)]
     local = {text: _local(text) for text in texts if text not in specs and text not in far}
-    brought = bring(list(specs.values()), record, fetch=fetch) if specs else {}
-    tables = _tables(far, record, fetch) if far else {}
+    lost: dict[str, CodekilnError] = {}
+    brought = bring(list(specs.values()), record, fetch=fetch, lost=lost)
+    tables = _tables(far, record, fetch, lost) if far else {}
     found: list[Place] = []
     for text in texts:
         if text in local:
             found.append(local[text])
+        elif text in lost:
+            found.append(Place(text, Path(text), fault=lost[text]))
         elif text in specs:
             found.append(Place(text, brought[text].path, package=brought[text]))
         else:
@@ -86,11 +93,14 @@ def _local(text: str) -> Place:
     return Place(text, path, TableFile(str(path)) if table else None)
 
 
-def _tables(texts: Sequence[str], record: Path | None, fetch: bool) -> dict[str, list[TableFile]]:
-    """The files of each address or pattern."""
+def _tables(
+    texts: Sequence[str], record: Path | None, fetch: bool, lost: dict[str, CodekilnError]
+) -> dict[str, list[TableFile]]:
+    """The files of each address or pattern; what cannot be had is added to `lost`."""
     variable = cachefolder.offline()
     held = resolved.read(record, "tables")
     pinned: dict[str, list[str]] = {}
+    found: dict[str, list[TableFile]] = {}
     for text in texts:
         near = text.lower().startswith(("file://", "local://"))
         if not near and (variable or not fetch):
@@ -102,12 +112,18 @@ def _tables(texts: Sequence[str], record: Path | None, fetch: bool) -> dict[str,
         whole = isinstance(known, list) and all(
             isinstance(one, str) and one.startswith("hf://") for one in known
         )
-        pinned[text] = list(known) if known and whole else remote_tables.expand(text)
+        try:
+            urls = list(known) if known and whole else remote_tables.expand(text)
+            found[text] = [_table(url) for url in urls]
+        except CodekilnError as error:
+            lost[text] = error
+        else:
+            pinned[text] = urls
     # What a branch stands for moves; anything else is looked up again like the files of a folder.
     moving = {text: urls for text, urls in pinned.items() if text.lower().startswith("hf://")}
     if fetch:
         resolved.write(record, "tables", moving)
-    return {text: [_table(url) for url in urls] for text, urls in pinned.items()}
+    return found
 
 
 def _table(url: str) -> TableFile:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from codekiln.corpus.sources import resolved
@@ -24,8 +24,8 @@ from codekiln.corpus.sources.registries.records import Package, Spec, read_packa
 from codekiln.downloads import cachefolder
 from codekiln.downloads.addresses import shown
 from codekiln.downloads.files import download, file_hash
-from codekiln.downloads.web import Access
-from codekiln.errors import RunError, UserError
+from codekiln.downloads.web import Access, WebError
+from codekiln.errors import CodekilnError, RunError, UserError
 from codekiln.progress import Progress, say
 from codekiln.shards.disk import hash_json, write_json
 
@@ -33,6 +33,10 @@ from codekiln.shards.disk import hash_json, write_json
 MAX_ARCHIVE = 4 * 1024**3
 #: So many packages are asked for, and so many archives downloaded, at a time.
 _ASKING, _FETCHING = 8, 4
+
+#: What costs the package that was asked for alone.
+_LOST = (UserError, WebError)
+_Caught: TypeAlias = "tuple[type[CodekilnError], ...]"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,44 +50,60 @@ class Brought:
     path: Path
 
 
-def bring(specs: Sequence[Spec], record: Path | None = None, *, fetch: bool = True) -> dict[str, Brought]:
+def bring(
+    specs: Sequence[Spec],
+    record: Path | None = None,
+    *,
+    fetch: bool = True,
+    lost: dict[str, CodekilnError] | None = None,
+) -> dict[str, Brought]:
     """The source archive of each package, by the text that it was given as.
 
     All versions are settled before the first archive is downloaded. `record` is a file of `resolved`: what it holds
     is not asked for again, and what was asked is added to it. `fetch=False` and CODEKILN_OFFLINE=1 keep off the network.
+    `lost` takes the errors of packages that cannot be had, by their texts; where it is left out they are raised:
 
     Raises:
-        UserError: a package or version does not exist or has no source, or the configuration of pip or npm is wrong.
-        RunError: a registry does not answer, or not as it should; an archive is not what its registry says; the
-            network is off; the disk is full.
+        UserError: a package or version does not exist or has no source (`lost`); the configuration of pip or npm is
+            wrong.
+        WebError: a registry does not answer, or not as it should; an archive is not what its registry says (`lost`).
+        RunError: an archive is another than when it was chosen; the network is off; the disk is full.
     """
     if not specs:
         return {}
-    configs = _Configs()
+    configs, caught = _Configs(), () if lost is None else _LOST
+    failed = {} if lost is None else lost
+    for registry in {spec.registry for spec in specs}:
+        configs.access(registry)  # a mistake in a configuration is none of one package
     held = {text: read_package(value) for text, value in resolved.read(record, "packages").items()}
     before: dict[str, Package] = {}
     asked: list[Spec] = []
     for spec in specs:
-        found = held.get(spec.text) or (_known(spec, configs) if spec.version else None)
-        if found is not None and (found.registry, _name(found)) == (spec.registry, _name(spec)):
-            before[spec.text] = found
+        earlier = held.get(spec.text) or (_known(spec, configs) if spec.version else None)
+        if earlier is not None and (earlier.registry, _name(earlier)) == (spec.registry, _name(spec)):
+            before[spec.text] = earlier
             # Its archive is asked for once more, under the version that was chosen: an address may have moved.
-            spec = replace(spec, version=found.version)
+            spec = replace(spec, version=earlier.version)
         if spec.text not in before or not _path(before[spec.text]).is_file():
             _require_network(spec.text if spec.version else f"the newest version of {spec.text}", fetch)
             asked.append(spec)
     chosen = dict(before)
-    for spec, package in zip(asked, _at_once(lambda one: _choose(one, configs), asked, _ASKING)):
+    for spec, package in zip(asked, _at_once(lambda one: _choose(one, configs), asked, _ASKING, caught)):
+        if isinstance(package, CodekilnError):
+            failed[spec.text] = package
+            continue
         chosen[spec.text] = _same(before.get(spec.text), package)
         if package.word and spec.text not in before:
             say(f"{spec.text}: {package.version}: {package.word}")
-    chosen = {spec.text: chosen[spec.text] for spec in specs}
+    chosen = {spec.text: chosen[spec.text] for spec in specs if spec.text not in failed}
     if fetch:
         resolved.write(record, "packages", {text: one.as_dict() for text, one in chosen.items()})
-    brought = _archives(chosen, configs, fetch)
+    found = _archives(chosen, configs, fetch, caught)
+    failed |= {text: one for text, one in found.items() if isinstance(one, CodekilnError)}
+    brought = {text: one for text, one in found.items() if isinstance(one, Brought)}
     if fetch:
         resolved.write(record, "packages", {text: one.package.as_dict() for text, one in brought.items()})
-        for spec in asked:
+        for spec in (one for one in asked if one.text in brought):
             write_json(
                 _known_path(replace(spec, version=chosen[spec.text].version), configs),
                 brought[spec.text].package.as_dict(),
@@ -153,9 +173,13 @@ def _require_network(what: str, fetch: bool) -> None:
         raise RunError(f"{what} is not known here and {why}; ask for a version that was fetched before")
 
 
-def _archives(chosen: dict[str, Package], configs: _Configs, fetch: bool) -> dict[str, Brought]:
+def _archives(
+    chosen: dict[str, Package], configs: _Configs, fetch: bool, caught: _Caught
+) -> dict[str, Brought | CodekilnError]:
     """The archives of all packages; what is not here is downloaded."""
-    here = {text: _held(package) for text, package in chosen.items()}
+    here: dict[str, Brought | CodekilnError | None] = {
+        text: _held(package) for text, package in chosen.items()
+    }
     wanted = list({_path(chosen[text]): chosen[text] for text, one in here.items() if one is None}.values())
     for package in wanted:
         _require_network(package.file, fetch)
@@ -170,7 +194,7 @@ def _archives(chosen: dict[str, Package], configs: _Configs, fetch: bool) -> dic
                 with lock:
                     progress.update(count)
 
-            got = _at_once(lambda one: _fetch(one, configs, told), wanted, _FETCHING, stop)
+            got = _at_once(lambda one: _fetch(one, configs, told), wanted, _FETCHING, caught, stop)
         fresh = {_path(package): one for package, one in zip(wanted, got)}
         here = {text: one or fresh[_path(chosen[text])] for text, one in here.items()}
     return {text: one for text, one in here.items() if one is not None}
@@ -233,13 +257,27 @@ def _on_disk(package: Package, path: Path) -> Brought:
 
 
 def _at_once(
-    work: Callable[[Item], Result], items: Sequence[Item], threads: int, stop: Event | None = None
-) -> list[Result]:
-    """The results in order; the first failure in that order is raised, `stop` set and nothing more begun."""
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    threads: int,
+    caught: _Caught,
+    stop: Event | None = None,
+) -> list[Result | CodekilnError]:
+    """The results in order, or the errors of the kinds `caught`.
+
+    The first failure of another kind in that order is raised, `stop` set and nothing more begun.
+    """
+
+    def attempt(item: Item) -> Result | CodekilnError:
+        try:
+            return work(item)
+        except caught as error:
+            return error
+
     if len(items) < 2:
-        return [work(item) for item in items]
+        return [attempt(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(work, item) for item in items]
+        futures = [pool.submit(attempt, item) for item in items]
         try:
             return [future.result() for future in futures]
         except BaseException:
