@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from codekiln import formats
 from codekiln.modeling.tokenizer_files import ADDED_TOKENS, BASE_VOCABULARY, SPLIT_PATTERN, write_tokenizer
@@ -17,6 +18,10 @@ from codekiln.modeling.tokenizer_files import ADDED_TOKENS, BASE_VOCABULARY, SPL
 # A shell starts a background job with SIGINT ignored, and commands under test would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Machines are shared: how long an example takes by the clock says nothing.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 PICO_ROWS = 151_936
 PICO_TEMPLATE = (
