@@ -238,3 +238,23 @@ def test_the_default_measures_none_of_it(tmp_path: Path) -> None:
     built = corpus(tmp_path, source, heldout_minimum=2)
     assert Dataset.open(built / "signals").table(["oc_words"])["oc_words"].null_count == 30
     assert not any(name.startswith("oc_") for name in explain(source, built, "m01.py")["signals"])
+
+
+DECLARED = [
+    ("c", "int size(void);\nchar *name(int which, const char *fallback);\n", 1.0),
+    ("c++", "return size(this);\nstd::vector<int> sizes(int a,\n    int b) const;\nx = size(a);\n", 0.25),
+    ("java", "public Cart(int size) {\nint size() {\nprivate List<Item> items(int from) {\n}\n", 0.5),
+    ("c#", "internal Cart(int size)\nprotected override int Size(int from)\n", 0.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "text", "share"), DECLARED)
+def test_declarations_are_functions_and_constructors_are_none(language: str, text: str, share: float) -> None:
+    assert measure(text, language)["oc_functions"] == share
+
+
+def test_what_has_no_variable_is_asked_of_the_three_languages_where_theirs_can_fire() -> None:
+    (rule,) = (rule for rule in OPENCODER if rule.name == "opencoder_no_variable")
+    assert rule.only == {"java", "javascript", "python"}
+    for language in ("c", "c++", "c#", "go"):
+        assert measure("call(alpha)\n" * 9, language)["oc_no_variable"] is None

@@ -102,7 +102,8 @@ OPENCODER: tuple[Rule, ...] = (
     # "Must parse", for Python and JavaScript; BeautifulSoup parses any HTML.
     _rule("does_not_parse", "share of parse errors", "parse_errors", ">", 0, only=_set("javascript python")),
     _rule("functions", "share of lines that begin a function", "oc_functions", ">", 0.2, only=_LOGIC),
-    _rule("no_variable", "no variable at all", "oc_no_variable", ">=", 1, only=_set("c# java javascript python")),
+    # Not C# and Go: theirs compares a list with 0 there and never fires.
+    _rule("no_variable", "no variable at all", "oc_no_variable", ">=", 1, only=_set("java javascript python")),
     _rule("no_logic", "share of lines without logic", "oc_no_logic", ">", 0.5, only=_LOGIC, spares=_SPARED),
     _rule("prints", "share of lines that print", "oc_print_lines", ">", 0.4, only=_LOGIC),
     _rule("imports", "share of imports", "oc_import_lines", ">", 0.3, only=_PYTHON),
