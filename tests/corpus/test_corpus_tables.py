@@ -13,7 +13,7 @@ import pytest
 from corpus_kit import corpus, program, reasons, rows, sources
 
 from codekiln.corpus.sources import table_layout, tabular
-from codekiln.corpus.sources.table_files import TableFile
+from codekiln.corpus.sources.table_files import TableFile, holds_records
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 
@@ -174,6 +174,50 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, make: Any, message: str) ->
     with pytest.raises(UserError, match=message) as error:
         sources(tmp_path / "out", make(tmp_path))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "column", "message"),
+    [
+        ("path", "size", r"sources\.columns\.path: column 'size' of .* is no text \('size' is int64\)"),
+        ("licenses", "sizes", r"column 'sizes' of .* is no text \('sizes' is list<.*int64>\)"),
+        ("repo", "meta.rank", r"column 'meta\.rank' of .* is no text \('meta' is struct<.*>\)"),
+        ("content", "meta.none", r"column 'meta\.none' of .* is no text"),
+        ("path", "none", "has no column 'none'; it has 'content', 'size', 'sizes', 'names', 'meta'"),
+    ],
+)
+def test_a_named_column_of_another_type_is_refused(
+    tmp_path: Path, part: str, column: str, message: str
+) -> None:
+    row = {
+        "content": program(1),
+        "size": 3,
+        "sizes": [3],
+        "names": ["MIT"],
+        "meta": {"rank": 1, "path": "a.py"},
+    }
+    path = parquet(tmp_path / "t.parquet", [row])
+    with pytest.raises(UserError, match=message):
+        table_layout.find(TableFile(str(path)), {part: column})
+    assert table_layout.find(TableFile(str(path)), {"licenses": "names", "path": "meta.path"}).slices
+
+
+def test_lines_of_records_in_a_file_called_json(tmp_path: Path) -> None:
+    found = rows(sources(tmp_path / "a", lines(tmp_path / "data.JSON", STACK1)) / "files")
+    assert len(found) == len(STACK1)
+    nameless = [{"content": program(number), "lang": "Python"} for number in range(3)]
+    assert {
+        row["repo"]
+        for row in rows(sources(tmp_path / "b", lines(tmp_path / "t.json", nameless)) / "files").values()
+    } == {"t"}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"content": "x"}\n', '[{"content": "x"},\n{"content": "y"}]\n', '{"content":\n"x"}\n', ""]
+)
+def test_a_document_called_json_is_no_table(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert not holds_records(tmp_path / "a.json")
 
 
 def test_a_line_that_is_no_record_costs_itself(tmp_path: Path) -> None:
