@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from corpus_kit import corpus, program, reasons, rows, sources
 
+from codekiln.corpus.explain import explain
 from codekiln.corpus.sources import table_layout, tabular
 from codekiln.corpus.sources.table_files import TableFile, holds_records
 from codekiln.errors import UserError
@@ -141,6 +142,13 @@ def test_copies_in_a_table_are_files_of_their_own(tmp_path: Path) -> None:
     kept = [row for row in Dataset.open(built / "decisions").rows() if row["kept"]]
     assert len(kept) == 30
     assert sum(len(Dataset.open(built / split)) for split in ("train", "heldout")) == 30
+    with pytest.raises(
+        UserError, match=r"^src/m1\.py is 2 rows of one path; give one of their ids: \w{32}, \w{32}$"
+    ) as said:
+        explain(out, built, "src/m1.py")
+    told = [explain(out, built, one) for one in str(said.value).rpartition(": ")[2].split(", ")]
+    assert {one["path"] for one in told} == {"src/m1.py"}
+    assert sum(one["status"] == "dropped" for one in told) == 1
 
 
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
