@@ -348,7 +348,8 @@ def test_a_key_that_a_mapping_does_not_take_is_named(key: str) -> None:
 def test_a_wrong_item_is_named_and_not_the_length_of_its_list() -> None:
     for text, expected in [
         ("sources.kinds=[commit]", "commit is not one of files, commits, issues, pull_requests"),
-        ("sources.kinds=[]", "at least 1 item"),
+        ("sources.kinds=[]", "sources.kinds=[]: [] holds 0; it takes at least 1 item"),
+        ("sources.notebooks=[raw, script, raw]", "raw stands there twice"),
     ]:
         with pytest.raises(UserError) as caught:
             load_recipe("quickstart", [text])

@@ -203,6 +203,8 @@ def _complaint(item: Any, keys: Keys, model: type[BaseModel], value: Any, extra:
         return f"is missing; it is {describe(annotation, metadata)}"
     if kind in ("value_error", "assertion_error"):
         return one_line(item.get("ctx", {}).get("error") or item["msg"])
+    if kind == "too_short":
+        return f"{show(item['input'])} holds {item['ctx']['actual_length']}; it takes at least {item['ctx']['min_length']} item"
     if not kind.endswith(_WRONG_KIND):
         return f"{show(item['input'])}: {one_line(item['msg'])[:1].lower()}{one_line(item['msg'])[1:]}"
     given = _at(value, keys)

@@ -161,7 +161,7 @@ def test_rules_of_pull_requests(tmp_path: Path) -> None:
         *good(12, body="word\n" * 100),
         *good(13, base={"ref": "main", "repo": {"license": {"spdx_id": "GPL-3.0"}}}),
     ]  # fmt: skip
-    rows, skipped = read(tmp_path, packed(tmp_path / "hour.jsonl", lines))
+    rows, skipped = read(tmp_path, packed(tmp_path / "hour.json", lines))
     assert skipped == {
         "pull/2": "pull request: title too short",
         "pull/3": "pull request: title of dependencies or a release",
@@ -184,11 +184,11 @@ def test_rules_of_pull_requests(tmp_path: Path) -> None:
     assert rows["pull/12"]["content"].count("word") == 80
     assert rows["pull/13"]["license_type"] == "non_permissive"
     rows, skipped = read(
-        tmp_path, tmp_path / "hour.jsonl", limits={"pull_request_hunks_least": 0}, kinds=("pull_requests",)
+        tmp_path, tmp_path / "hour.json", limits={"pull_request_hunks_least": 0}, kinds=("pull_requests",)
     )
     assert "pull/6" in rows
     with pytest.raises(UserError, match="kind not selected"):
-        read(tmp_path, tmp_path / "hour.jsonl", kinds=("issues",))
+        read(tmp_path, tmp_path / "hour.json", kinds=("issues",))
 
 
 def test_events_that_came_twice_or_out_of_order_and_other_repositories(tmp_path: Path) -> None:

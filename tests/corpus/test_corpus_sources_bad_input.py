@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from codekiln.corpus import licenses
 from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import pieces, reading, stage
-from codekiln.corpus.sources.listing import list_sources, nothing_found
+from codekiln.corpus.sources.listing import list_sources
+from codekiln.corpus.sources.nothing import nothing_found
 from codekiln.errors import UserError
 from codekiln.pipeline.runner import folder_files
 
@@ -61,6 +62,16 @@ def test_paths_that_a_shell_did_not_fill_in(tmp_path, path, message):
 def test_nothing_found_names_what_was_given():
     assert "the standard library" not in str(nothing_found(SourceConfig(paths=("",)), []))
     assert "the standard library" in str(nothing_found(SourceConfig(), []))
+    skipped = [("b/t.parquet", "too large"), ("a.bin", "binary"), ("b/s.jsonl.gz", "too large")]
+    assert (
+        "(skipped: 2 too large, 1 binary); to read the rows of tables such as b/s.jsonl.gz, name them"
+        in str(nothing_found(SourceConfig(paths=("x",)), skipped))
+    )
+
+
+def test_a_pattern_that_nobody_filled_in():
+    with pytest.raises(UserError, match=r"source t/\*\.parquet does not exist; .*: leave it unquoted$"):
+        list_sources(SourceConfig(paths=("t/*.parquet",)))
 
 
 def test_max_file_bytes_has_an_upper_limit():

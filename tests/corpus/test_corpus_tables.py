@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from corpus_kit import corpus, program, reasons, rows, sources
 
+from codekiln.corpus.explain import explain
 from codekiln.corpus.sources import table_layout, tabular
-from codekiln.corpus.sources.table_files import TableFile
+from codekiln.corpus.sources.table_files import TableFile, holds_records
 from codekiln.errors import UserError
 from codekiln.shards import Dataset
 
@@ -141,6 +142,13 @@ def test_copies_in_a_table_are_files_of_their_own(tmp_path: Path) -> None:
     kept = [row for row in Dataset.open(built / "decisions").rows() if row["kept"]]
     assert len(kept) == 30
     assert sum(len(Dataset.open(built / split)) for split in ("train", "heldout")) == 30
+    with pytest.raises(
+        UserError, match=r"^src/m1\.py is 2 rows of one path; give one of their ids: \w{32}, \w{32}$"
+    ) as said:
+        explain(out, built, "src/m1.py")
+    told = [explain(out, built, one) for one in str(said.value).rpartition(": ")[2].split(", ")]
+    assert {one["path"] for one in told} == {"src/m1.py"}
+    assert sum(one["status"] == "dropped" for one in told) == 1
 
 
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,6 +182,50 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, make: Any, message: str) ->
     with pytest.raises(UserError, match=message) as error:
         sources(tmp_path / "out", make(tmp_path))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "column", "message"),
+    [
+        ("path", "size", r"sources\.columns\.path: column 'size' of .* is no text \('size' is int64\)"),
+        ("licenses", "sizes", r"column 'sizes' of .* is no text \('sizes' is list<.*int64>\)"),
+        ("repo", "meta.rank", r"column 'meta\.rank' of .* is no text \('meta' is struct<.*>\)"),
+        ("content", "meta.none", r"column 'meta\.none' of .* is no text"),
+        ("path", "none", "has no column 'none'; it has 'content', 'size', 'sizes', 'names', 'meta'"),
+    ],
+)
+def test_a_named_column_of_another_type_is_refused(
+    tmp_path: Path, part: str, column: str, message: str
+) -> None:
+    row = {
+        "content": program(1),
+        "size": 3,
+        "sizes": [3],
+        "names": ["MIT"],
+        "meta": {"rank": 1, "path": "a.py"},
+    }
+    path = parquet(tmp_path / "t.parquet", [row])
+    with pytest.raises(UserError, match=message):
+        table_layout.find(TableFile(str(path)), {part: column})
+    assert table_layout.find(TableFile(str(path)), {"licenses": "names", "path": "meta.path"}).slices
+
+
+def test_lines_of_records_in_a_file_called_json(tmp_path: Path) -> None:
+    found = rows(sources(tmp_path / "a", lines(tmp_path / "data.JSON", STACK1)) / "files")
+    assert len(found) == len(STACK1)
+    nameless = [{"content": program(number), "lang": "Python"} for number in range(3)]
+    assert {
+        row["repo"]
+        for row in rows(sources(tmp_path / "b", lines(tmp_path / "t.json", nameless)) / "files").values()
+    } == {"t"}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"content": "x"}\n', '[{"content": "x"},\n{"content": "y"}]\n', '{"content":\n"x"}\n', ""]
+)
+def test_a_document_called_json_is_no_table(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert not holds_records(tmp_path / "a.json")
 
 
 def test_a_line_that_is_no_record_costs_itself(tmp_path: Path) -> None:
@@ -238,3 +290,36 @@ def test_a_row_group_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
     assert set(rows(out / "files")) == {f"{n}.py" for n in range(60) if n not in range(20, 40)}
     (why,) = reasons(out / "skipped").values()
     assert why.startswith("rows 20 to 39 cannot be read (")
+
+
+@pytest.mark.parametrize(
+    ("given", "ids", "kind"),
+    [
+        (["MIT License"], ["MIT"], "permissive"),
+        (["Apache License 2.0", "MIT"], ["Apache-2.0", "MIT"], "permissive"),
+        (["MIT OR GPL-3.0-only"], ["GPL-3.0-only", "MIT"], "permissive"),
+        (["GNU General Public License v3.0"], ["GPL-3.0"], "non_permissive"),
+        (["Other"], ["Other"], "non_permissive"),
+        (["no_license"], [], "no_license"),
+    ],
+)
+def test_licences_as_people_write_them(tmp_path: Path, given: list[str], ids: list[str], kind: str) -> None:
+    file = parquet(tmp_path / "t.parquet", [{"path": "a.py", "content": program(1), "licenses": given}])
+    (row,) = Dataset.open(sources(tmp_path, file) / "files").rows()
+    assert (
+        [one.removesuffix("-only").removesuffix("-or-later") for one in row["licenses"]],
+        row["license_type"],
+    ) == (
+        [one.removesuffix("-only") for one in ids],
+        kind,
+    )
+
+
+def test_old_encodings_in_a_column_of_bytes(tmp_path: Path) -> None:
+    text = program(1) + "# größer – ünï\n"
+    records = [
+        {"path": f"{name.replace('-', '')}.py", "content": text.encode(name)}
+        for name in ("utf-8", "utf-16", "cp1252")
+    ]
+    found = rows(sources(tmp_path, parquet(tmp_path / "t.parquet", records)) / "files")
+    assert {path: row["content"] for path, row in found.items()} == {one["path"]: text for one in records}

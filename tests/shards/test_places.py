@@ -193,6 +193,11 @@ def test_an_address_belongs_to_one_run(tmp_path: Path, run: Path, address: str) 
         pass
 
 
+def test_the_folder_of_the_run_is_no_place_of_its_own(run: Path) -> None:
+    with pytest.raises(UserError, match="it is the folder of the run itself"), stored(run, f"file://{run}/"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [

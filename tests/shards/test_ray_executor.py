@@ -17,6 +17,7 @@ import pytest
 
 from codekiln.errors import RunError, UserError
 from codekiln.shards import Executor, LocalExecutor, Stage, build, choose
+from codekiln.shards.ray_executor import RayExecutor
 from codekiln.shards.tables import SKIPPED
 
 pytestmark = pytest.mark.slow
@@ -153,3 +154,17 @@ def test_nobody_at_the_address_is_one_line(tmp_path: Path) -> None:
         assert done.returncode == 2, said
         assert message in said.splitlines()[-1]
         assert "Traceback" not in said
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_slow(**options: object) -> None:
+        raise Exception("The node timed out\nduring startup")
+
+    ray = pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", too_slow)
+    with pytest.raises(
+        RunError, match=r"^Ray did not start on this machine \(The node timed out during startup\)"
+    ):
+        list(RayExecutor().run(str, [1]))

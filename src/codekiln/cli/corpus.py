@@ -61,8 +61,8 @@ def build(
     """Read SOURCEs (repositories, folders, files, archives, packages, tables, GitHub events), filter, deduplicate, split.
 
     Packages: pypi:NAME, pypi:NAME==VERSION, npm:NAME, npm:NAME@VERSION; their source archive is read, nothing is
-    installed. Tables (Parquet, JSON Lines): a path, or an address (https://, s3://, hf://datasets/…), also with *.
-    Versions that were chosen stand in DIR/sources.resolved.json, and count until it is deleted.
+    installed. Tables (Parquet, JSON Lines): a path, or an address (https://, s3://, hf://datasets/…), also with *;
+    those inside a folder are not read. Versions of packages that were chosen stand in DIR/sources.resolved.json, and count until it is deleted.
 
     Without a SOURCE: the recipe's, or else the standard library of this Python. Writes DIR/sources and
     DIR/corpus; what is up to date is not made again. Only files under permissive licences are kept; for code of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class SourceConfig(BaseModel):
@@ -38,6 +38,13 @@ class SourceConfig(BaseModel):
         ("files",), min_length=1
     )
     limits: dict[str, float] = {}
+
+    @field_validator("notebooks")
+    @classmethod
+    def _each_once(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [form for form in forms if forms.count(form) > 1]:
+            raise ValueError(f"{twice[0]} stands there twice; each form gives a row of its own, name it once")
+        return forms
 
     @property
     def conversations(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
     Args:
         unfinished: tell of the build that did not finish, though a finished corpus is there.
         path: a stored path, `repo:path`, `repo/path`, or the end of one that fits a single file; `./` is taken off. A commit is
-            `commit/ID`, of which the first digits do, a conversation `issues/NUMBER` or `pull/NUMBER`.
+            `commit/ID`, of which the first digits do, a conversation `issues/NUMBER` or `pull/NUMBER`. Or the id of a row.
 
     Returns:
         For a skipped path `{status: "skipped", repo, path, reason, size}`. Otherwise `status` ("train", "heldout",
@@ -49,7 +49,7 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
     found = _match(names + skips, path)
     if not found:
         path = _normal(path)
-        found = _match(names + skips, path)
+        found = _match(names + skips, path) or [row for row in names if row["id"] == path]
     if not found:
         inside = [
             row
@@ -65,10 +65,14 @@ def explain(sources: Path, corpus: Path, path: str, *, unfinished: bool = False)
                 f"no file {path} was looked at: it is outside the sources, ignored by git, or spelled differently"
             )
         found = inside[:1]
-    if len(found) > 1:
+    same = len({(row["repo"], row["path"]) for row in found}) == 1
+    ids = [row["id"] for row in found if "id" in row]
+    if same and len(ids) > 1:  # the forms of a notebook, or rows of tables
+        raise UserError(f"{path} is {len(ids)} rows of one path; give one of their ids: {', '.join(ids[:4])}")
+    if len(found) > 1 and not same:
         some = ", ".join(f"{row['repo']}:{row['path']}" for row in found[:4])
         raise UserError(f"{path} fits {len(found)} files ({some}); give one as repo:path")
-    row = found[0]
+    row = next((row for row in found if "id" in row), found[0])
     if "reason" in row:
         return {"status": "skipped"} | {key: row[key] for key in ("repo", "path", "reason", "size")} | mark
     assert decisions is not None  # the row is one of them

@@ -91,6 +91,10 @@ def claim(folder: Path, text: str) -> str:
         RunError: it cannot be reached.
     """
     address = checked(text)
+    if address.startswith("file://") and Path(address.removeprefix("file://")).resolve() == folder.resolve():
+        raise UserError(
+            f"--shards {shown(text)}: it is the folder of the run itself; leave --shards out, or name another"
+        )
     mark = f"{address}/{OUTPUT_MARK}"
     owned = _owned(folder)
     found = places.read(mark)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codekiln.errors import CodekilnError, UserError, WorkerDied, one_line
+from codekiln.errors import CodekilnError, RunError, UserError, WorkerDied, one_line
 from codekiln.shards import guard
 
 #: Tasks submitted ahead for each worker: enough that none waits, few enough that a stop is quick.
@@ -35,6 +35,7 @@ class RayExecutor:
 
         Raises:
             UserError: Ray is not installed, or nothing answers at the address.
+            RunError: Ray did not start on this machine.
             WorkerDied: a worker died again and again; and whatever of codekiln's own errors a task raises.
         """
         if not tasks:
@@ -93,9 +94,12 @@ def _connected(address: str | None, workers: int) -> Any:
         options["address"] = address
     try:
         ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        where = f"at {address}" if address else "on this machine"
+    except Exception as error:  # Ray raises plain ones, of a node that was too slow for instance
+        if address is None:
+            raise RunError(
+                f"Ray did not start on this machine ({one_line(error)[:160]}); run again, or without --executor ray"
+            ) from None
         raise UserError(
-            f"no Ray could be reached {where} ({one_line(error)[:160]}); see `ray status`"
+            f"no Ray could be reached at {address} ({one_line(error)[:160]}); see `ray status`"
         ) from None
     return ray

@@ -17,7 +17,7 @@ from codekiln.corpus.licenses.folders import (
 from codekiln.corpus.licenses.headers import from_header
 from codekiln.corpus.licenses.identify import Identified, identify, recognise
 from codekiln.corpus.licenses.installed import LIST_BYTES, Installed, find_installed, is_list_file
-from codekiln.corpus.licenses.metadata import from_metadata
+from codekiln.corpus.licenses.metadata import from_metadata, normalised
 from codekiln.corpus.licenses.optout import OptOut, opted_out, read_opt_outs
 from codekiln.corpus.licenses.verdict import NO_LICENSE, License
 
@@ -40,6 +40,7 @@ __all__ = [
     "is_list_file",
     "is_metadata_file",
     "looked_at",
+    "normalised",
     "of_file",
     "of_path",
     "opted_out",

@@ -34,9 +34,10 @@ from codekiln.corpus.sources import (
 )
 from codekiln.corpus.sources.folders import walk_folder
 from codekiln.corpus.sources.kinds import choose_kinds, describe
+from codekiln.corpus.sources.nothing import nothing_found
 from codekiln.corpus.sources.records import Candidate, Listing, Skip, Source, unique_names
 from codekiln.corpus.sources.registries.packages import Brought
-from codekiln.corpus.sources.table_files import TableFile, file_name, suffix_of
+from codekiln.corpus.sources.table_files import TableFile, file_name, stem
 from codekiln.corpus.sources.triage import triage
 from codekiln.downloads.addresses import shown
 from codekiln.errors import BadSource, CodekilnError, UserError
@@ -73,27 +74,13 @@ def list_sources(config: SourceConfig, record: Path | None = None, *, fetch: boo
         triage(listing, config, refused)
     choose_kinds(listings, config)
     if not any(listing.holds_something for listing in listings):
-        raise nothing_found(config, [skip.reason for listing in listings for skip in listing.skipped])
+        raise nothing_found(config, [(skip.path, skip.reason) for one in listings for skip in one.skipped])
     return unique_names(listings)
 
 
 def opt_outs(config: SourceConfig) -> list[licenses.OptOut]:
     """The lines of the opt-out list, none where there is no list. Raises UserError as `licenses.read_opt_outs`."""
     return licenses.read_opt_outs(Path(os.path.expanduser(config.opt_out))) if config.opt_out else []
-
-
-def nothing_found(config: SourceConfig, reasons: Iterable[str]) -> UserError:
-    """The one line for sources without a single file of source code."""
-    counts: dict[str, int] = {}
-    for reason in reasons:
-        counts[reason] = counts.get(reason, 0) + 1
-    what = ", ".join(
-        f"{counts[reason]} {reason}" for reason in sorted(counts, key=lambda r: (-counts[r], r))[:5]
-    )
-    where = ", ".join(config.paths[:3]) if config.paths else "the standard library"
-    return UserError(
-        f"no source code found in {where}" + (f" (skipped: {what})" if what else "; it is empty")
-    )
 
 
 def from_paths(
@@ -154,7 +141,7 @@ def from_paths(
 
 
 def _events(path: Path) -> Listing:
-    name = path.name.removesuffix(suffix_of(path.name) or "")
+    name = stem(path.name)
     found = events.find(path, name)
     return Listing(Source(name, "events", str(path), revision=f"sha256:{found.sha256}"), events=found)
 
@@ -257,8 +244,7 @@ def _repository(repository: git.Repository, prefixes: list[str], config: SourceC
 def _table(file: TableFile, config: SourceConfig) -> Listing:
     name = file_name(file.where)
     layout = table_layout.find(file, {str(part): column for part, column in config.columns.items()})
-    suffix = suffix_of(name) or ""
-    return Listing(Source(name[: -len(suffix)], "table", file.where, revision=layout.mark), table=layout)
+    return Listing(Source(stem(name), "table", file.where, revision=layout.mark), table=layout)
 
 
 def _archive(text: str, path: Path, suffix: str, package: Brought | None) -> Listing:

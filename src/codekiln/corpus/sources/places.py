@@ -11,7 +11,7 @@ from pathlib import Path
 from codekiln.corpus.sources import outputs, remote_tables, resolved
 from codekiln.corpus.sources.registries.packages import Brought, bring
 from codekiln.corpus.sources.registries.records import parse
-from codekiln.corpus.sources.table_files import TableFile, suffix_of
+from codekiln.corpus.sources.table_files import TableFile, holds_records, suffix_of
 from codekiln.downloads import cachefolder
 from codekiln.downloads.addresses import shown
 from codekiln.errors import CodekilnError, RunError, UserError, one_line
@@ -81,7 +81,8 @@ def _local(text: str) -> Place:
             raise UserError(
                 f"source {text} is an address; clone or download it first and give its path"
             ) from None
-        raise UserError(f"source {text} does not exist; give {_KINDS}") from None
+        quoted = "; a pattern of paths is the shell's to fill in: leave it unquoted" if "*" in text else ""
+        raise UserError(f"source {text} does not exist; give {_KINDS}{quoted}") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise UserError(
             f"source {text} cannot be read ({one_line(error)}); check the path and its permissions"
@@ -89,7 +90,7 @@ def _local(text: str) -> Place:
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         raise UserError(f"source {text} is neither a file nor a folder")
     outputs.refuse_output(text, path)
-    table = stat.S_ISREG(kind) and suffix_of(path.name)
+    table = stat.S_ISREG(kind) and (suffix_of(path.name) or holds_records(path))
     return Place(text, path, TableFile(str(path)) if table else None)
 
 

@@ -12,7 +12,8 @@ from codekiln.corpus.config import SourceConfig
 from codekiln.corpus.sources import commits, conversations, events, history, pieces, reading, table_reading
 from codekiln.corpus.sources.found import Found, beyond_files, find
 from codekiln.corpus.sources.limits import with_limits
-from codekiln.corpus.sources.listing import nothing_found, opt_outs
+from codekiln.corpus.sources.listing import opt_outs
+from codekiln.corpus.sources.nothing import nothing_found
 from codekiln.corpus.sources.records import Candidate, Listing
 from codekiln.corpus.sources.registries.records import Package
 from codekiln.shards import Dataset, Executor, Stage, build, regroup
@@ -22,7 +23,7 @@ from codekiln.shards.tables import EVENTS, FILES, SKIPPED, schema_version
 
 __all__ = ["Found", "build_sources", "find"]
 
-VERSION = 8
+VERSION = 9
 
 #: Candidates of one batch in bytes: one Parquet shard. A compressed archive has no random access, so that its
 #: batches are larger: each reads the archive from its beginning.
@@ -94,8 +95,8 @@ def _told(package: Package) -> dict[str, str]:
     return {key: getattr(package, key) for key in ("registry", "name", "version", "file", "sha256")}
 
 
-def _reasons(skipped: Dataset) -> Iterator[str]:
-    return (row["reason"] for row in skipped.rows(["reason"]))
+def _reasons(skipped: Dataset) -> Iterator[tuple[str, str]]:
+    return ((row["path"], row["reason"]) for row in skipped.rows(["path", "reason"]))
 
 
 #: Where events lie until they are conversations.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 from codekiln.downloads.addresses import shown
@@ -18,6 +20,9 @@ SUFFIXES = {
     ".ndjson.zst": "lines",
     ".json.zst": "lines",
 }
+
+#: Bytes of a line that are looked at to tell a table from a document.
+_LINE = 8 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,28 @@ def suffix_of(name: str) -> str | None:
     """The table suffix of a file name, or None when it is no table."""
     fits = [suffix for suffix in SUFFIXES if name.lower().endswith(suffix) and len(name) > len(suffix)]
     return max(fits, key=len) if fits else None
+
+
+def stem(name: str) -> str:
+    """A table's file name without its suffix."""
+    suffix = suffix_of(name) or (".json" if name.lower().endswith(".json") else "")
+    return name[: len(name) - len(suffix)]
+
+
+def holds_records(path: Path) -> bool:
+    """Whether a file called `.json` is a table of lines, events of GitHub or records with a content: its first two lines
+    are each an object of their own, which no JSON document is."""
+    if not path.name.lower().endswith(".json"):
+        return False
+    try:
+        with open(path, "rb") as stream:
+            head = [stream.readline(_LINE), stream.readline(_LINE)]
+        first, second = (json.loads(line) for line in head)
+    except (OSError, ValueError, RecursionError):
+        return False
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return False
+    return {"type", "repo", "payload"} <= {*first} or isinstance(first.get("content"), str)
 
 
 def file_name(where: str) -> str:

@@ -14,10 +14,11 @@ from codekiln.corpus.sources.table_files import (
     TableFile,
     file_name,
     is_compressed,
+    stem,
     suffix_of,
 )
 from codekiln.corpus.sources.table_streams import opened, parquet
-from codekiln.corpus.sources.tabular import COLUMNS, FILES_COLUMN, MAX_LINE, Layout, Slice, named, parsed
+from codekiln.corpus.sources.tabular import COLUMNS, FILES_COLUMN, MAX_LINE, Layout, Slice, at, named, parsed
 from codekiln.errors import BadSource, UserError, one_line
 
 #: Bytes of a slice, as the table stores them uncompressed.
@@ -38,9 +39,8 @@ def find(file: TableFile, columns: Mapping[str, str]) -> Layout:
         RunError: an address cannot be reached.
     """
     base = file_name(file.where)
-    suffix = suffix_of(base) or ".jsonl"
-    name = base[: -len(suffix)]
-    if SUFFIXES[suffix] == "parquet":
+    name = stem(base)
+    if SUFFIXES[suffix_of(base) or ".jsonl"] == "parquet":
         return _find_parquet(file, name, columns)
     if file.is_remote:
         return _find_far_lines(file, name, columns)
@@ -81,6 +81,7 @@ def _find_parquet(file: TableFile, name: str, given: Mapping[str, str]) -> Layou
         raise BadSource(
             f"{file}: column {content!r} is {kind} and not text; name another with --set sources.columns.content=NAME"
         )
+    _check_named(file, schema, sample, given)
     slices, start, first, size, rows = [], 0, 0, 0, 0
     for number, (group_bytes, group_rows) in enumerate(sizes):
         if number > start and size + group_bytes > SLICE_BYTES:
@@ -92,10 +93,27 @@ def _find_parquet(file: TableFile, name: str, given: Mapping[str, str]) -> Layou
     return Layout(tuple(slices), file.mark or _sha256(file))
 
 
+def _check_named(
+    file: TableFile, schema: pa.Schema, sample: Mapping[str, Any], given: Mapping[str, str]
+) -> None:
+    """Refuse a named column of another type than its part: every row would go without, and nobody would be told."""
+    for part, column in given.items():
+        value = at(sample, column)
+        if part == "licenses" and isinstance(value, list):
+            value = value[0]
+        if not isinstance(value, str | bytes if part == "content" else str):
+            top = column if column in schema.names else column.partition(".")[0]
+            raise UserError(
+                f"sources.columns.{part}: column {column!r} of {file} is no text ({top!r} is {schema.field(top).type})"
+            )
+
+
 def _example(kind: pa.DataType) -> Any:
     """A value of a column's type, for the search of names."""
     if pa.types.is_struct(kind):
         return {field.name: _example(field.type) for field in kind}
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return [_example(kind.value_type)]
     if pa.types.is_dictionary(kind):
         return _example(kind.value_type)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from codekiln.corpus import languages, licenses
 from codekiln.corpus.sources import decoding, kaggle, names, reading
@@ -17,6 +18,10 @@ _OTHER_NAMES = {
     "jsx": "javascript", "tsx": "typescript", "lean-4": "lean", "cython": "python", "latex": "tex", "py": "python",
     "js": "javascript", "ts": "typescript", "rb": "ruby", "rs": "rust", "md": "markdown", "yml": "yaml",
 }  # fmt: skip
+
+
+#: A table has few licences in many rows.
+_normalised = lru_cache(maxsize=4096)(licenses.normalised)
 
 
 @dataclass(frozen=True)
@@ -105,13 +110,19 @@ def _judge(record: Record, max_file_bytes: int) -> tuple[str, str]:
     return (called, decoded) if decoded is not None else ("", reason)
 
 
-def _declared(ids: tuple[str, ...]) -> licenses.License:
-    """The verdict of the licences that a table gives: all of them hold."""
+def _declared(given: tuple[str, ...]) -> licenses.License:
+    """The verdict of the licences that a table gives, as ids or as people write them: all of them hold."""
     wanted = [
-        one for one in ids if one and one.lower() not in ("no_license", "none", "unknown", "noassertion")
+        one for one in given if one and one.lower() not in ("no_license", "none", "unknown", "noassertion")
     ]
     if not wanted:
         return licenses.NO_LICENSE
-    kinds = {licenses.classify(one) for one in wanted}
+    ids: set[str] = set()
+    kinds: set[str] = set()
+    for one in wanted:
+        meant = _normalised(one) or one
+        parsed = licenses.parse_expression(meant)
+        ids.update(parsed[0] if parsed else (one,))
+        kinds.add(licenses.classify(meant))
     kind = "permissive" if kinds == {"permissive"} else "non_permissive"
-    return licenses.License(tuple(sorted(set(wanted))), kind, "the table's licence column")
+    return licenses.License(tuple(sorted(ids)), kind, "the table's licence column")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from codekiln.corpus.sources import decoding
 from codekiln.corpus.sources.table_files import TableFile
 from codekiln.corpus.sources.table_streams import opened, parquet
 from codekiln.errors import BadSource, UserError, one_line
@@ -122,14 +123,15 @@ def _record(
     part: Slice, row: int, number: int, values: Mapping[str, Any], names: Mapping[str, str]
 ) -> Record:
     def text(what: str) -> str:
-        value = _at(values, names[what]) if what in names else None
+        value = at(values, names[what]) if what in names else None
         return value if isinstance(value, str) else ""
 
-    found = _at(values, names["licenses"]) if "licenses" in names else None
+    found = at(values, names["licenses"]) if "licenses" in names else None
     licenses = [found] if isinstance(found, str) else found if isinstance(found, list) else []
-    content = _at(values, names["content"]) if "content" in names else None
+    content = at(values, names["content"]) if "content" in names else None
     if isinstance(content, bytes):
-        content = content.decode("utf-8", "replace")
+        decoded, _ = decoding.decode(content)
+        content = content.decode("utf-8", "replace") if decoded is None else decoded
     inner = f"{row:08d}" + (f"-{number}" if number else "")
     return Record(
         row,
@@ -146,7 +148,8 @@ def _record(
 _ABOUT = {"dataset_title", "dataset_description"}
 
 
-def _at(values: Any, name: str) -> Any:
+def at(values: Any, name: str) -> Any:
+    """What a row has under a name; a dot leads into a structure. None where it has nothing there."""
     for key in [name] if name in values else name.split("."):
         if not isinstance(values, dict):
             return None
@@ -160,7 +163,7 @@ def named(values: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]
     for part, names in COLUMNS.items():
         if part not in found:
             fits = [
-                name for name in names if name in values or ("." in name and _at(values, name) is not None)
+                name for name in names if name in values or ("." in name and at(values, name) is not None)
             ]
             if fits:
                 found[part] = fits[0]
