@@ -12,10 +12,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
+
+from codekiln.grammars import KINDS, NODE_WEIGHTS, ask, grammar_of
 
 SPAN_KINDS = ("characters", "line", "lines", "line_end", "node")
 #: A middle is at most this share of its text, so that context remains, and this long (report section 4.2).
@@ -23,54 +23,6 @@ MAX_SHARE = 0.4
 MAX_CHARACTERS = 512
 MAX_LINES = 10
 MIN_NODE = 3
-
-#: Kinds of syntax nodes as (kind, weight, pattern of node types); the first matching pattern decides. The
-#: weights of the first group are report section 4.2; blocks, other statements, calls and arguments are what an
-#: editor asks for besides. Grammars name the same thing differently, so the patterns go by words.
-_NODES = (
-    ("import", 0.10, r"(^|_)(import|include|require|using|use)(_|$)"),
-    ("comment", 0.05, r"comment|docstring"),
-    ("arguments", 0.10, r"^(value_|call_)?(arguments|argument_list)$"),
-    ("call", 0.10, r"^(call|call_expression|function_call(_expression)?|new_expression)$|invocation"),
-    ("return", 0.10, r"^return(_|$)"),
-    ("if", 0.15, r"^(if|elif|elsif|else|switch|match|case|when|unless)(_|$)|^conditional"),
-    ("for", 0.15, r"^(enhanced_|c_style_)?for(each)?(_|$)"),
-    ("while", 0.10, r"^(while|until|loop|repeat|do_while)(_|$)|^do_statement$"),
-    (
-        "class",
-        0.10,
-        r"^(class|struct|interface|enum|trait|impl|object|record|module|protocol)(_\w+)?_DEF$|^class$",
-    ),
-    (
-        "function",
-        0.10,
-        r"(function|method|constructor|closure|lambda|procedure)(_\w+)?_DEF$|^(method|lambda)$",
-    ),
-    ("assignment", 0.05, r"assignment|^(let|lexical|variable|local_variable|short_var|var|const)_decl"),
-    ("block", 0.15, r"(^|_)(block|body)$|^compound_statement$|^declaration_list$"),
-    ("statement", 0.10, r"_statement$|^decorated_definition$"),
-    (
-        "expression",
-        0.05,
-        r"_expression$|_operator$|_comprehension$|^(attribute|subscript|list|dictionary|array)$",
-    ),
-)
-#: Relative weight of each node kind; a kind that a text lacks counts as 0.
-NODE_WEIGHTS = {kind: weight for kind, weight, _ in _NODES}
-_NODE_RULES = tuple(
-    (kind, re.compile(pattern.replace("_DEF", "_(definition|declaration|item|specifier|expression)")))
-    for kind, _, pattern in _NODES
-)
-
-#: Languages of the report whose grammar has another name; the others are looked up as they are.
-_GRAMMARS = dict(
-    re.findall(
-        r"(\S+)=(\S+)",
-        "assembly=asm c#=csharp c++=cpp common-lisp=commonlisp emacs-lisp=elisp f#=fsharp makefile=make "
-        "objectc++=objc protocol-buffer=proto restructuredtext=rst rmarkdown=markdown shell=bash "
-        "systemverilog=verilog tex=latex xslt=xml",
-    )
-)
 
 _LINE = re.compile(r"[^\r\n]*\S[^\r\n]*")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -239,53 +191,22 @@ def node_span(text: str, language: str, rng: np.random.Generator) -> Span | None
 def syntax_nodes(text: str, language: str) -> list[tuple[str, int, int]]:
     """Named nodes free of parse errors as (kind, start, end) in characters, in document order.
 
-    Empty for a language without a grammar. Text that begins or ends inside a construct is fine: the broken
-    nodes are left out and the whole ones inside them stay.
+    Empty for a language without a grammar, and for a text that its grammar does not survive (`codekiln.grammars`). Text
+    that begins or ends inside a construct is fine: the broken nodes are left out and the whole ones inside them stay.
     """
     grammar = grammar_of(language)
     if not grammar or not text:
         return []
-    from tree_sitter_language_pack import get_parser
-
     data = text.encode("utf-8", "surrogatepass")
-    at: Any = range(len(data) + 1)
+    answer = ask("nodes", grammar, data)
+    if answer is None:
+        return []
+    found = np.frombuffer(answer, np.uint32).reshape(-1, 3)
+    places = found[:, 1:]
     if len(data) != len(text):
         starts = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
-        at = np.concatenate([[0], np.cumsum(starts)])
-    cursor = get_parser(grammar).parse(data).walk()  # type: ignore[arg-type]
-    nodes: list[tuple[str, int, int]] = []
-    while True:
-        node = cursor.node
-        if node is not None and node.is_named and node.end_byte > node.start_byte and not node.has_error:
-            kind = node_kind(node.type)
-            if kind:
-                nodes.append((kind, int(at[node.start_byte]), int(at[node.end_byte])))
-        if cursor.goto_first_child() or cursor.goto_next_sibling():
-            continue
-        while cursor.goto_parent():
-            if cursor.goto_next_sibling():
-                break
-        else:
-            return nodes
-
-
-@lru_cache(maxsize=4096)
-def node_kind(kind: str) -> str:
-    """The key of NODE_WEIGHTS for a grammar's node type, or "" for one that is never a middle."""
-    return next((name for name, rule in _NODE_RULES if rule.search(kind)), "")
-
-
-@lru_cache(maxsize=256)
-def grammar_of(language: str) -> str:
-    """The grammar's name for a language of the report, or "" when there is none."""
-    from tree_sitter_language_pack import get_parser
-
-    name = _GRAMMARS.get(language, language)
-    try:
-        get_parser(name)
-    except LookupError:
-        return ""
-    return name
+        places = np.concatenate([[0], np.cumsum(starts)])[places]
+    return [(KINDS[kind], start, end) for kind, (start, end) in zip(found[:, 0].tolist(), places.tolist())]
 
 
 def content_lines(text: str) -> list[tuple[int, int]]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from codekiln.corpus.languages import LANGUAGES
 from codekiln.corpus.parsing import Parser
 from codekiln.corpus.rules import PARSE_ERRORS
 from codekiln.corpus.whatif import what_if
-from codekiln.fim import grammar_of
+from codekiln.grammars import grammar_of
 
 SOUND = {
     "c": "int f(int a) {\n  return a + 1;\n}\n",
@@ -106,10 +104,6 @@ def test_no_grammar_holds_on_to_a_hostile_file(parser: Parser) -> None:
 def test_a_crash_costs_one_answer(parser: Parser) -> None:
     assert parser.errors("agda", "x", b"module A where\n") is not None
     parser.errors("agda", "x", b"\0" * 10_000)  # a segmentation fault of the scanner in some releases
-    assert parser.errors("python", "x", b"x = 1\n") == 0
-    assert parser._process is not None
-    os.kill(parser._process.pid, signal.SIGKILL)
-    assert parser.errors("python", "x", b"x = 1\n" * 100_000) is None
     assert parser.errors("python", "x", b"x = 1\n") == 0
 
 
