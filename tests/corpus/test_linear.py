@@ -31,6 +31,8 @@ LONGEST = {
     "corpus.licenses.mentions._ALL": 8_000,
     "corpus.flags": 4_096,
     "corpus.flag_patterns": 4_096,
+    "corpus.secrets.personal._PRODUCT_BEFORE": 32,
+    "corpus.secrets.personal._VERSION_BEFORE": 16,
     "corpus.sources.names": 4_096,
     "corpus.decontamination.testsets": 4_096,
 }
@@ -186,7 +188,9 @@ def complaint(name: str, pattern: re.Pattern[Any], once: bool, begin: str, piece
         return f"{name}: {spent:.2f} s for {longest} characters" if spent > AT_MOST else ""
     if took(middle) < NOTHING[1]:
         return ""
-    ratio = min(took(very_long) / took(long) for _ in range(2))
+    ratio = took(very_long) / took(long)
+    if ratio > RATIO:  # something else may have run meanwhile
+        ratio = min(took(very_long) for _ in range(3)) / min(took(long) for _ in range(3))
     return f"{name}: {ratio:.1f} times as long for 4 times the text" if ratio > RATIO else ""
 
 

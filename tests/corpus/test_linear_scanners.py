@@ -111,7 +111,7 @@ _MORE = [
     "# -*- ", "vim: ", "&#160;", "<script>", "return ", "#include <a_", "int a(int a, ", "{- ", "(* ", "--[[", "=begin\n",
 ]  # fmt: skip
 #: Characters; seconds below which nothing matters; growth of linear time is 4, of quadratic time 16.
-_SHORT, _LONG, _NOTHING, _RATIO = 5_000, 20_000, 0.1, 10.0
+_SHORT, _LONG, _NOTHING, _RATIO = 5_000, 20_000, 0.1, 12.0
 
 
 def _texts(pieces: list[str]) -> Iterator[tuple[str, str]]:
@@ -129,7 +129,7 @@ def _complaint(scan: Callable[[str], Any], begin: str, piece: str) -> str:
 
     if took(_SHORT) < _NOTHING / 10 or took(_LONG) < _NOTHING:
         return ""
-    ratio = min(took(4 * _LONG) for _ in range(2)) / min(took(_LONG) for _ in range(2))
+    ratio = min(took(4 * _LONG) for _ in range(3)) / min(took(_LONG) for _ in range(3))
     return f"{begin!r} and then {piece!r}: {ratio:.1f} times as long" if ratio > _RATIO else ""
 
 

@@ -28,9 +28,10 @@ _LOCAL = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-"
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9_-])")
 #: RFC 2606 and RFC 6761 names, and the stand-ins of documentation.
 _FREE_DOMAIN = re.compile(
-    r"(?:.*\.)?(?:(?:example|sample|domain|mydomain|yourdomain|mycompany|yourcompany|company|foo|bar|foobar|test|acme)"
-    r"\.[a-z]{2,6}|[a-z0-9-]*example[a-z0-9-]*\.[a-z]{2,6}|.*\.(?:example|test|invalid|localhost|local|lan|internal)|"
-    r"users\.noreply\.github\.com|noreply\.[a-z.]+|email\.com|mail\.com|somewhere\.com|host\.com)\Z"
+    r"(?:.*\.(?:example|test|invalid|localhost|local|lan|internal)|(?:.*\.)?(?:"
+    r"(?:example|sample|domain|mydomain|yourdomain|mycompany|yourcompany|company|foo|bar|foobar|test|acme)\.[a-z]{2,6}|"
+    r"[a-z0-9-]*example[a-z0-9-]*\.[a-z]{2,6}|"
+    r"users\.noreply\.github\.com|noreply\.[a-z.]+|email\.com|mail\.com|somewhere\.com|host\.com))\Z"
 )
 _FREE_LOCAL = re.compile(
     r"(?:no-?_?reply|do-?not-?reply|git|hg|svn|user(?:name)?|your[._-]?(?:name|email|mail)?|you|name|e?mail|someone|somebody|"
