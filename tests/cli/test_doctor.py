@@ -46,7 +46,8 @@ def test_the_report_names_everything(tmp_path: Path) -> None:
     assert (done.returncode == 0) == document["ready"] == (not lacking)
     assert found["Python"]["status"] == found["torch"]["status"] == found["tokenizers"]["status"] == "ok"
     # An empty PATH: git and bubblewrap are not found, but quickstart runs without either.
-    assert found["git"]["status"] == found["bubblewrap"]["status"] == "missing"
+    assert found["git"]["status"] == "missing"
+    assert "bubblewrap is not installed" in found["sandbox"]["advice"]
     assert not found["git"]["needed"]
     assert "secret" not in done.stdout
     assert "HTTPS_PROXY=http://***@proxy.test:1" in found["network"]["value"]

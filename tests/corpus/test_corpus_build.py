@@ -261,14 +261,18 @@ def test_a_file_that_a_measure_fails_on_costs_itself(tmp_path, monkeypatch):
             raise RecursionError("too deep")
         return measure(path, language, data, text, rulesets)
 
-    files = {f"m{number}.py": program(number) for number in range(8)}
-    source = sources(tmp_path, write(tmp_path / "x", files | {"v.py": program(51) + "venom"}))
+    files = {f"m{number}.py": program(number) for number in range(8)} | {"LICENSE": MIT}
+    files |= {
+        "v.py": program(51) + "venom",
+        "g.py": f"# SPDX-License-Identifier: GPL-3.0-only\n{program(52)}venom",
+    }
+    source = sources(tmp_path, write(tmp_path / "x", files))
     with monkeypatch.context() as patch:
         patch.setattr(signals, "measure", poisoned)
-        built = corpus(tmp_path, source)
+        built = corpus(tmp_path, source, licenses="permissive")
     found = rows(built / "decisions")
     dropped = {path: (row["reason"], row["detail"]) for path, row in found.items() if not row["kept"]}
-    assert dropped == {"v.py": ("unmeasured", "signals: too deep")}
+    assert dropped == dict.fromkeys(("v.py", "g.py"), ("unmeasured", "signals: too deep"))
     assert explain(source, built, "v.py")["detail"] == "signals: too deep"
     # The next build of the same takes the others over and measures it again.
     build_corpus(tmp_path / "mended", source, CorpusConfig(), seed=0, executor=None, earlier=built)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -158,13 +159,19 @@ def test_any_text_is_taken(text: str) -> None:
 def test_hostile_text_takes_time_in_proportion(unit: str) -> None:
     def seconds(size: int) -> float:
         text = (unit * (size // len(unit) + 1))[:size]
-        begun = time.process_time()
-        find(text)
-        return time.process_time() - begun
+        gc.collect()
+        gc.disable()
+        try:
+            begun = time.process_time()
+            find(text)
+            return time.process_time() - begun
+        finally:
+            gc.enable()
 
     seconds(1_000)
     small = max(min(seconds(50_000) for _ in range(2)), 0.002)
-    assert seconds(400_000) < 30 * small + 0.2
+    # The best of three: a machine that is busy with other things slows one, not all.
+    assert any(seconds(400_000) < 30 * small + 0.2 for _ in range(3))
 
 
 def test_the_command_tells_places_and_no_values(tmp_path: Path) -> None:

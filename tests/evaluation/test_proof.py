@@ -125,6 +125,7 @@ def test_a_finished_proof_reads_no_weights(
     assert digest(proofs[0]) == before
 
 
+@pytest.mark.slow
 def test_a_killed_proof_goes_on_and_ends_with_the_same_bytes(
     proofs: tuple[Path, Path], tmp_path: Path, pico_checkpoint: Path, heldout: Dataset
 ) -> None:

@@ -69,6 +69,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_comes_from_the_mirror_when_the_hub_cannot_be_reached(
     index: Path,
     pico_checkpoint: Path,

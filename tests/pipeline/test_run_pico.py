@@ -184,6 +184,7 @@ def test_full_training_runs_too(recipe: Path, tmp_path: Path) -> None:
     assert all(check["ok"] for check in report["export"]["checks"])
 
 
+@pytest.mark.slow
 def test_stages_as_commands_give_the_runs_hashes(
     finished: tuple[Path, dict[str, Any], str],
     recipe: Path,

@@ -72,7 +72,6 @@ def all_checks() -> tuple[list[Check], dict[str, Any]]:
         weights(),
         *packages,
         git(),
-        bubblewrap(),
         network(),
     ]
     measured = {
@@ -251,20 +250,6 @@ def git() -> Check:
     if done is None or done.returncode:
         return Check("git", "missing", "not found", "needed to read git repositories as sources: install git")
     return Check("git", "ok", done.stdout.strip().removeprefix("git version "))
-
-
-def bubblewrap() -> Check:
-    """bwrap isolates generated programs; present is not enough where user namespaces are forbidden."""
-    needed_for = "quickstart runs without it; running generated programs needs it"
-    done = _command(["bwrap", "--version"])
-    if done is None or done.returncode:
-        return Check("bubblewrap", "missing", "not found", f"{needed_for}: install bubblewrap")
-    version = done.stdout.strip().removeprefix("bubblewrap ")
-    trial = _command(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"])
-    if trial is None or trial.returncode:
-        advice = f"{needed_for}: allow unprivileged user namespaces on this machine"
-        return Check("bubblewrap", "warn", f"{version}, but it cannot isolate here", advice)
-    return Check("bubblewrap", "ok", version)
 
 
 def network() -> Check:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from codekiln.cli.checks import Check, all_checks
+from codekiln.cli.checks_sandbox import sandbox_checks
 from codekiln.cli.common import emit, json_option, table
 
 
@@ -14,8 +15,9 @@ from codekiln.cli.common import emit, json_option, table
 @json_option
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Check processor, memory, disk, packages, tools and caches. Exit code 1: quickstart cannot run here."""
+    """Check processor, memory, disk, packages, tools, caches and the sandbox. Exit code 1: quickstart cannot run here."""
     checks, measured = all_checks()
+    checks += sandbox_checks()
     ready = not any(check.needed and check.status == "missing" for check in checks)
     document = {"ready": ready, "checks": [check.document() for check in checks], "measured": measured}
     emit(document, as_json, _lines(checks, ready))

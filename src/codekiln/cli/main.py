@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": ("codekiln.cli.compare", "Set two measurements side by side, with intervals."),
     "export": ("codekiln.cli.export", "Write the merged model, the adapter and the GGUF files."),
     "report": ("codekiln.cli.report", "Write report.html and report.json of a run."),
+    "sandbox": ("codekiln.cli.sandbox", "Run programs that nobody has read, in many languages."),
     "models": ("codekiln.cli.models", "List, fetch, verify and locate models."),
     "recipes": ("codekiln.cli.recipes", "List the built-in recipes and show one in full."),
     "doctor": ("codekiln.cli.doctor", "Tell what this machine can do and what is missing."),

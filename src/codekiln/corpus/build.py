@@ -76,9 +76,9 @@ def build_corpus(
         partial(signals.measure_table, rulesets=config.rulesets, parse=config.parse == "on"), signals.counted,
     )  # fmt: skip
     files = load(source)
-    _drop_lost(files, measured)
     if config.licenses == "permissive":
         files.reason[files.license_rank != LICENSE_TYPES.index("permissive")] = files.code(LICENSE)
+    _drop_lost(files, measured)
     contents = _apply_rules(files, rules, source, measured)
     index, decided, met = test_index(config), dict(inputs), None
     if index is not None:

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from codekiln.errors import CodekilnError
+from codekiln.errors import CodekilnError, one_line
+from codekiln.progress import say
 from codekiln.shards import guard
 from codekiln.shards.attempts import DIED, FAILED
 from codekiln.shards.executors import Executor
@@ -164,8 +165,8 @@ def _made(function: Callable[[pa.Table], Made], table: pa.Table, schema: pa.Sche
             return _table(function(table), schema)
         except CodekilnError:
             raise
-        except Exception:
-            pass  # of which row it is, is found out below
+        except Exception as error:  # the row that is at fault is found, and named, below
+            say(f"{one_line(error)[:160] or type(error).__name__}: the rows of a shard are made one by one")
         finally:
             guard.limit(0)
     rows = [_one(function, table.slice(number, 1), schema) for number in range(len(table))]
