@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from test_guard import TASKS, survivors
 from test_kernel import SKIPPED, STAGE, numbers
@@ -290,3 +292,14 @@ def test_records_of_somebody_else_are_no_records(run: Path) -> None:
         (folder / places.RECORD).write_text(text)
         assert places.record_of(folder) is None
     far.forget(run)
+
+
+@pytest.mark.slow
+def test_a_process_ends_well_right_after_it_has_read_columns_at_an_address(tmp_path: Path) -> None:
+    table = pa.table({f"c{number}": list(range(20_000)) for number in range(12)})
+    pq.write_table(table, tmp_path / "part.parquet", row_group_size=2_000)
+    code = "import sys; from codekiln.shards.store import read_shard; read_shard(sys.argv[1], ['c1', 'c5', 'c9'])"
+    words = [sys.executable, "-c", code, f"file://{tmp_path}/part.parquet"]
+    # A thread of Arrow that still held the file aborted one process in eight.
+    ends = [subprocess.run(words, capture_output=True, text=True, timeout=60) for _ in range(40)]
+    assert [(end.returncode, end.stderr) for end in ends] == [(0, "")] * 40

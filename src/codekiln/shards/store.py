@@ -181,8 +181,14 @@ def read_shard(place: Place, columns: list[str] | None = None) -> pa.Table:
             raise _broken(place, error) from None
     with places.reaching(place):
         try:
-            with places.opened(place) as stream:
-                return pq.read_table(stream, columns=columns)
+            if columns is None:
+                data = places.read(place)
+                if data is None:
+                    raise FileNotFoundError
+                return pq.read_table(pa.BufferReader(data))
+            # In this thread alone: a thread of Arrow that still holds the stream when Python ends aborts the process.
+            with places.opened(place) as stream, pq.ParquetFile(stream, pre_buffer=False) as shard:
+                return shard.read(columns, use_threads=False)
         except FileNotFoundError:
             raise _broken(place, "it is not there any more") from None
         except pa.ArrowInvalid as error:
