@@ -189,7 +189,7 @@ def complaint(name: str, pattern: re.Pattern[Any], once: bool, begin: str, piece
     if took(middle) < NOTHING[1]:
         return ""
     ratio = took(very_long) / took(long)
-    if ratio > RATIO / 2 + 1:  # something else may have run meanwhile, also while the shorter one was measured
+    if ratio > RATIO / 2 + 1:  # something else may have run meanwhile, while either was measured
         ratio = min(took(very_long) for _ in range(3)) / min(took(long) for _ in range(3))
     return f"{name}: {ratio:.1f} times as long for 4 times the text" if ratio > RATIO else ""
 
